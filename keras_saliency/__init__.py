@@ -1,0 +1,53 @@
+"""Predicts where people look in a picture (eye fixations), in Keras.
+
+Not model explanations, not salient-object masks.
+
+    import keras_saliency as ks
+
+    generator = ks.models.SalGANGenerator()
+    gan = ks.SaliencyGAN(generator, ks.models.SalGANDiscriminator())
+
+Submodules are imported when they are first used, so that a command line
+answers before TensorFlow has loaded.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_SUBMODULES = (
+    "callbacks",
+    "checkpoints",
+    "datasets",
+    "errors",
+    "evaluation",
+    "export",
+    "files",
+    "gan",
+    "layers",
+    "losses",
+    "maps",
+    "metrics",
+    "models",
+    "pictures",
+    "pipeline",
+    "prediction",
+    "scores",
+    "training",
+)
+
+__all__ = ["InputError", "SaliencyGAN", *_SUBMODULES]
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"keras_saliency.{name}")
+    if name == "SaliencyGAN":
+        return importlib.import_module("keras_saliency.gan").SaliencyGAN
+    if name == "InputError":
+        return importlib.import_module("keras_saliency.errors").InputError
+    raise AttributeError(f"module 'keras_saliency' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,147 @@
+"""What is written while a run trains: metrics.csv, panels, generators, checkpoints."""
+
+import csv
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_saliency import checkpoints, evaluation, files, maps, pictures, pipeline, prediction
+
+
+class MetricsCSV(keras.callbacks.Callback):
+    """Keeps `metrics.csv`: one row an epoch, the phases one below the other.
+
+    The file is written whole after every epoch. Rows of `initial_epoch` and
+    later, left by a run that was cut off, are replaced.
+
+    Args:
+        path: the file.
+        phase: str, goes into the column "phase".
+    """
+
+    def __init__(self, path: str, phase: str):
+        super().__init__()
+        self.path = path
+        self.phase = phase
+
+    def on_epoch_end(self, epoch, logs=None):
+        rows = []
+        if os.path.isfile(self.path):
+            with open(self.path, newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch + 1]
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        files.write_csv(self.path, [*rows, {"epoch": epoch + 1, "phase": self.phase, **values}])
+
+
+class Panels(keras.callbacks.Callback):
+    """Shows a few pictures after every epoch, in TensorBoard and as a PNG.
+
+    One row a picture: stimulus, fixations, density, prediction, overlay.
+
+    Args:
+        examples: list of `datasets.Example`, four are plenty.
+        sigma: blur of the density in pixels of each picture.
+        log_dir: TensorBoard's folder.
+        pictures_dir: gets `epoch_0001.png` ... and is for people to leaf through.
+    """
+
+    HEIGHT = 180  # pixels of a row
+
+    def __init__(self, examples: list, sigma: float, log_dir: str, pictures_dir: str):
+        super().__init__()
+        self.examples = examples
+        self.log_dir = log_dir
+        self.pictures_dir = pictures_dir
+        self.stimuli = [evaluation.stimulus(example) for example in examples]
+        self.densities = [maps.density(e.fixations, e.size, sigma) for e in examples]
+        self.writer = None
+
+    def on_train_begin(self, logs=None):
+        self.writer = tf.summary.create_file_writer(self.log_dir)
+
+    def on_epoch_end(self, epoch, logs=None):
+        generator = getattr(self.model, "generator", self.model)
+        predictions = prediction.saliency_maps(generator, self.stimuli)
+        rows = [
+            self._row(*fields)
+            for fields in zip(
+                self.examples, self.stimuli, self.densities, predictions, strict=True
+            )
+        ]
+        with self.writer.as_default(step=epoch + 1):
+            for example, row in zip(self.examples, rows, strict=True):
+                name = f"stimulus, fixations, density, prediction, overlay/{example.name}"
+                tf.summary.image(name, row[None])
+        self.writer.flush()
+        width = max(row.shape[1] for row in rows)
+        sheet = [np.pad(row, ((0, 6), (0, width - row.shape[1]), (0, 0))) for row in rows]
+        path = os.path.join(self.pictures_dir, f"epoch_{epoch + 1:04d}.png")
+        pictures.write_png(path, np.concatenate(sheet))
+
+    def on_train_end(self, logs=None):
+        self.writer.close()
+
+    def _row(self, example, stimulus, density, saliency_map):
+        height, width = example.size
+        small = (self.HEIGHT, round(width * self.HEIGHT / height))
+        counts = maps.fixation_map(example.fixations, example.size, small)
+        dots = tf.nn.max_pool2d(counts[None], 5, 1, "SAME")[0].numpy() > 0
+        fixations = np.where(dots, np.uint8([255, 220, 0]), _shrink(stimulus, small) // 3)
+        panels = [
+            _shrink(stimulus, small),
+            fixations,
+            _gray(_shrink(density * 255 / density.max(), small)),
+            _gray(_shrink(pictures.to_uint8(saliency_map), small)),
+            _shrink(pictures.overlay(stimulus, saliency_map), small),
+        ]
+        gap = np.full((small[0], 6, 3), 255, "uint8")
+        row = [panel for pair in zip(panels, [gap] * len(panels), strict=True) for panel in pair]
+        return np.concatenate(row[:-1], axis=1)
+
+
+class Generators(keras.callbacks.Callback):
+    """Saves the generator every so many epochs, to choose among them later.
+
+    Args:
+        folder: gets `epoch_0005.keras` and so on.
+        every: int, epochs between two.
+    """
+
+    def __init__(self, folder: str, every: int):
+        super().__init__()
+        self.folder = folder
+        self.every = every
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0:
+            path = os.path.join(self.folder, f"epoch_{epoch + 1:04d}.keras")
+            with files.replacing(path) as temporary:
+                self.model.generator.save(temporary)
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves all that training changes after every epoch, to resume from.
+
+    Args:
+        folder: the run's `checkpoints/`; the last two stay.
+        phase: str, which phase of the run this is.
+    """
+
+    def __init__(self, folder: str, phase: str):
+        super().__init__()
+        self.folder = folder
+        self.phase = phase
+
+    def on_epoch_end(self, epoch, logs=None):
+        checkpoints.save(self.folder, self.model, self.phase, epoch + 1)
+
+
+def _shrink(picture, size):
+    resized = np.asarray(pipeline.resize(picture, size))
+    return np.round(resized).clip(0, 255).astype("uint8")
+
+
+def _gray(picture):
+    return np.repeat(picture, 3, axis=-1)

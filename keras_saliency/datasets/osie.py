@@ -1,0 +1,92 @@
+"""OSIE: 700 photographs with the fixations of 15 observers."""
+
+import os
+
+import numpy as np
+from scipy import io
+
+from keras_saliency.datasets.example import check_split, example_inside
+from keras_saliency.errors import InputError
+
+SIZE = (600, 800)  # height, width of every picture
+# Pixels of the picture, about one degree of visual angle: the authors' value.
+SIGMA = 24.0
+SPLITS = {"train": (0, 500), "test": (500, 700)}  # in file-name order
+
+
+def load(data_dir: str, split: str = "train", limit: int | None = None) -> list:
+    """OSIE: everyday photographs, 15 observers, 3 seconds of free viewing.
+
+    Reads `eye/fixations.mat` and the names in `stimuli/` below `data_dir` (or
+    its folder `data`, as in the authors' archive), no pixels. The first 500
+    pictures in file-name order are "train", the last 200 "test". The file's
+    coordinates count from 1 and are brought to 0.
+
+    Args:
+        data_dir: folder of the dataset.
+        split: "train" or "test".
+        limit: at most so many pictures, or None for all.
+
+    Returns: list of `Example`, in file-name order.
+
+    Raises:
+        InputError: if a file is missing, damaged, or not OSIE's.
+
+    Reference: Xu, Jiang, Wang, Kankanhalli and Zhao, "Predicting human gaze
+    beyond pixels", Journal of Vision 14(1):28, 2014.
+    """
+    check_split(split, tuple(SPLITS))
+    root = _root(data_dir)
+    records = _records(os.path.join(root, "eye", "fixations.mat"))
+    first, last = SPLITS[split]
+    chosen = sorted(records, key=lambda record: record["img"])[first:last][:limit]
+    return [_example(record, os.path.join(root, "stimuli")) for record in chosen]
+
+
+def _root(data_dir):
+    if not data_dir:
+        raise InputError("OSIE needs the folder that holds it: --data-dir DIR")
+    candidates = [os.path.join(data_dir, "data"), data_dir]
+    for root in candidates:
+        if os.path.isfile(os.path.join(root, "eye", "fixations.mat")):
+            return root
+    wanted = os.path.join(data_dir, "data", "eye", "fixations.mat")
+    raise InputError(
+        f"no such file: {wanted}; OSIE is offered at "
+        "https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels"
+    )
+
+
+def _records(path):
+    """The file's records: `img`, and `subjects` with `fix_x`, `fix_y`, `fix_duration`."""
+    try:
+        cells = io.loadmat(path, simplify_cells=True)["fixations"]
+        for record in cells:
+            if not {"img", "subjects"} <= set(record):
+                raise KeyError("img")
+    except Exception as error:  # SciPy raises half a dozen kinds on damaged files
+        raise InputError(
+            f"{path} cannot be read as OSIE's fixations.mat ({type(error).__name__}): "
+            "it is damaged or another file; fetch it again"
+        ) from error
+    return cells
+
+
+def _example(record, stimuli):
+    path = os.path.join(stimuli, record["img"])
+    if not os.path.isfile(path):
+        raise InputError(f"no such file: {path}; fixations.mat names it")
+    subjects = record["subjects"]
+    # A lone fixation comes out of SciPy as a number, not an array.
+    xs = [np.atleast_1d(subject["fix_x"]) for subject in subjects]
+    ys = [np.atleast_1d(subject["fix_y"]) for subject in subjects]
+    durations = [np.atleast_1d(subject["fix_duration"]) for subject in subjects]
+    points = np.stack([np.concatenate(xs), np.concatenate(ys)], axis=1) - 1
+    return example_inside(
+        record["img"],
+        SIZE,
+        points,
+        observers=np.repeat(np.arange(len(xs)), [len(x) for x in xs]),
+        durations_ms=np.concatenate(durations),
+        image_path=path,
+    )

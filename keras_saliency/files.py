@@ -1,0 +1,71 @@
+"""Files are written whole or not at all."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import shutil
+import tempfile
+
+
+@contextlib.contextmanager
+def replacing(path: str):
+    """Yields a temporary path beside `path`; on success it takes `path`'s place.
+
+    What was at `path` before stays untouched until the new file or folder is
+    complete and on the disk; if the block raises, it stays for good.
+
+    Args:
+        path: file or folder to write; its parent is made if it is missing.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with replacing(folder + "/a.txt") as path:
+        ...         _ = open(path, "w").write("whole")
+        ...     open(folder + "/a.txt").read()
+        'whole'
+    """
+    parent, name = os.path.split(os.path.abspath(path))
+    os.makedirs(parent, exist_ok=True)
+    room = tempfile.mkdtemp(dir=parent, prefix=".writing-")
+    # The name stays the same: Keras chooses the format by its ending.
+    temporary = os.path.join(room, name)
+    try:
+        yield temporary
+        if os.path.isfile(temporary):
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+        elif os.path.isdir(path):
+            os.rename(path, os.path.join(room, "replaced"))
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a text file whole."""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def write_json(path: str, value) -> None:
+    """Writes a JSON file whole, indented, for people to read."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_csv(path: str, rows: list[dict]) -> None:
+    """Writes a CSV file whole; the columns are the rows' keys, in order of appearance.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_csv(folder + "/a.csv", [{"image": "x.jpg", "nss": 1.5}])
+        ...     open(folder + "/a.csv").read()
+        'image,nss\\nx.jpg,1.5\\n'
+    """
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

@@ -1,0 +1,319 @@
+"""`SaliencyGAN`: the only train_step of the package."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+SCHEDULES = ("content", "alternate", "joint")
+
+
+@keras.saving.register_keras_serializable(package="keras_saliency")
+class SaliencyGAN(keras.Model):
+    """Trains a generator of saliency maps, alone or against a discriminator.
+
+    `predict` is the generator's. Data are `(stimulus, density)` batches or
+    `(stimulus, {"density": ..., "fixation_map": ...})`, as `pipeline.batches`
+    makes them; with the dict, every metric and content loss gets the map that
+    its `target` names.
+
+    Args:
+        generator: `keras.Model`, stimulus to saliency map, 0-1.
+        discriminator: `keras.Model`, `[stimulus, saliency map]` to a
+            probability or logits, one or a grid of them a picture.
+
+    Example:
+        >>> from keras_saliency import models
+        >>> generator = models.SalGANGenerator((32, 32, 3), weights=None, width=0.0625)
+        >>> discriminator = models.SalGANDiscriminator((32, 32), width=0.125)
+        >>> gan = SaliencyGAN(generator, discriminator)
+        >>> gan.compile(keras.optimizers.Adagrad(3e-4), keras.optimizers.Adagrad(3e-4))
+        >>> pictures, densities = np.zeros((4, 32, 32, 3)), np.ones((4, 32, 32, 1))
+        >>> history = gan.fit(pictures, densities, batch_size=2, verbose=0).history
+        >>> sorted(history)[:3]
+        ['adversarial_loss', 'content_loss', 'd_fake']
+
+    Reference: Pan et al., "SalGAN", 2017; Isola et al., "Image-to-Image
+    Translation with Conditional Adversarial Networks", CVPR 2017.
+    """
+
+    def __init__(self, generator, discriminator, **kwargs):
+        super().__init__(**kwargs)
+        self.generator = generator
+        self.discriminator = discriminator
+        # Whose turn it is in schedule="alternate"; a weight, so that it is
+        # saved and a resumed run goes on with the right network.
+        self.turn = self.add_weight(
+            name="turn", shape=(), dtype="int32", initializer="zeros", trainable=False
+        )
+        self.trackers = {
+            name: keras.metrics.Mean(name)
+            for name in (
+                "generator_loss",
+                "content_loss",
+                "adversarial_loss",
+                "discriminator_loss",
+                "d_real",
+                "d_fake",
+            )
+        }
+        self.score_metrics = []
+        self.schedule = None
+        self.built = True  # both networks are
+
+    def compile(
+        self,
+        generator_optimizer,
+        discriminator_optimizer=None,
+        content_loss=None,
+        content_weight=0.05,
+        content_downsample=4,
+        adversarial_loss=None,
+        discriminator_reduction="mean",
+        schedule="alternate",
+        metrics=(),
+        jit_compile="auto",
+        **kwargs,
+    ):
+        """Sets how to train; the defaults are the SalGAN paper's.
+
+        Args:
+            generator_optimizer, discriminator_optimizer: optimizers or their
+                names. With float16 layers each gets a loss scale of its own.
+            content_loss: `keras.losses.Loss`, by default `DensityCrossentropy`.
+            content_weight: float, the content loss counts this much beside the
+                adversarial loss.
+            content_downsample: int, density and map are average-pooled this
+                many times before the content loss.
+            adversarial_loss: `keras.losses.Loss`, by default binary
+                cross-entropy of probabilities; a discriminator of logits needs
+                `keras.losses.BinaryCrossentropy(from_logits=True)`.
+            discriminator_reduction: "mean" of the real and the fake pictures'
+                loss (the authors' code, pix2pix) or their "sum".
+            schedule: "content": the generator alone, on the content loss.
+                "alternate": one batch for the discriminator, the next for the
+                generator (SalGAN). "joint": both from every batch (pix2pix).
+            metrics: list of `keras.metrics`, such as `metrics.NSS()`.
+            jit_compile, **kwargs: as in `keras.Model.compile`.
+
+        Raises:
+            ValueError: if an argument is not one of these.
+        """
+        if schedule not in SCHEDULES:
+            raise ValueError(f"`schedule` must be one of {SCHEDULES}. Received: {schedule!r}")
+        if discriminator_reduction not in ("mean", "sum"):
+            raise ValueError(
+                '`discriminator_reduction` must be "mean" or "sum". '
+                f"Received: {discriminator_reduction!r}"
+            )
+        if schedule != "content" and discriminator_optimizer is None:
+            raise ValueError(f'schedule="{schedule}" needs a `discriminator_optimizer`.')
+        super().compile(optimizer=None, loss=None, jit_compile=jit_compile, **kwargs)
+        if content_loss is None:
+            from keras_saliency.losses import DensityCrossentropy
+
+            content_loss = DensityCrossentropy()
+        self.content_loss = keras.losses.get(content_loss)
+        self.adversarial_loss = adversarial_loss or keras.losses.BinaryCrossentropy()
+        self.content_weight = content_weight
+        self.content_downsample = content_downsample
+        self.discriminator_reduction = discriminator_reduction
+        self.schedule = schedule
+        self.score_metrics = list(metrics)
+        self.generator_optimizer = _ready(generator_optimizer, self.generator)
+        self.discriminator_optimizer = _ready(discriminator_optimizer, self.discriminator)
+        self._compile_arguments = {"jit_compile": jit_compile, **kwargs}
+
+    @property
+    def metrics(self):
+        return [*self.trackers.values(), *self.score_metrics]
+
+    def call(self, inputs, training=False):
+        return self.generator(inputs, training=training)
+
+    def train_step(self, data):
+        stimulus, targets = _unpack(data)
+        if self.schedule == "content":
+            self._train_content(stimulus, targets)
+        elif self.schedule == "joint":
+            self._train_joint(stimulus, targets)
+        else:
+            tf.cond(
+                self.turn % 2 == 0,
+                lambda: self._train_discriminator(stimulus, targets),
+                lambda: self._train_generator(stimulus, targets),
+            )
+            self.turn.assign_add(1)
+        names = ("generator_loss", "content_loss") if self.schedule == "content" else self.trackers
+        return self._results(names)
+
+    def test_step(self, data):
+        stimulus, targets = _unpack(data)
+        saliency_map = self.generator(stimulus, training=False)
+        self._track(content_loss=self._content(targets, saliency_map))
+        self._update_scores(targets, saliency_map)
+        return self._results(["content_loss"])
+
+    def _train_content(self, stimulus, targets):
+        with tf.GradientTape() as tape:
+            saliency_map = self.generator(stimulus, training=True)
+            content = self._content(targets, saliency_map)
+            loss = content + _penalty(self.generator)
+            scaled = self.generator_optimizer.scale_loss(loss)
+        _step(self.generator_optimizer, self.generator, tape, scaled)
+        self._track(generator_loss=loss, content_loss=content)
+        self._update_scores(targets, saliency_map)
+
+    def _train_discriminator(self, stimulus, targets):
+        # No tape: the generator only supplies the fakes.
+        fake = self.generator(stimulus, training=True)
+        with tf.GradientTape() as tape:
+            loss, d_real, d_fake = self._judge(stimulus, targets, fake)
+            scaled = self.discriminator_optimizer.scale_loss(loss)
+        _step(self.discriminator_optimizer, self.discriminator, tape, scaled)
+        self._track(discriminator_loss=loss)
+        self._track_verdicts(d_real=d_real, d_fake=d_fake)
+        self._update_scores(targets, fake)
+
+    def _train_generator(self, stimulus, targets):
+        with tf.GradientTape() as tape:
+            fake = self.generator(stimulus, training=True)
+            # The judge's weights are not watched, only what it says of the fake.
+            d_fake = ops.cast(self.discriminator([stimulus, fake], training=True), "float32")
+            loss, content, adversarial = self._generator_losses(targets, fake, d_fake)
+            scaled = self.generator_optimizer.scale_loss(loss)
+        _step(self.generator_optimizer, self.generator, tape, scaled)
+        self._track(generator_loss=loss, content_loss=content, adversarial_loss=adversarial)
+        self._track_verdicts(d_fake=d_fake)
+        self._update_scores(targets, fake)
+
+    def _train_joint(self, stimulus, targets):
+        """Both steps from one pass: each network runs once on each map."""
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+            fake = self.generator(stimulus, training=True)
+            d_loss, d_real, d_fake = self._judge(stimulus, targets, fake)
+            loss, content, adversarial = self._generator_losses(targets, fake, d_fake)
+            d_scaled = self.discriminator_optimizer.scale_loss(d_loss)
+            scaled = self.generator_optimizer.scale_loss(loss)
+        # Both gradients are taken before either network changes.
+        d_gradients = discriminator_tape.gradient(d_scaled, self.discriminator.trainable_variables)
+        _step(self.generator_optimizer, self.generator, generator_tape, scaled)
+        self.discriminator_optimizer.apply(d_gradients, self.discriminator.trainable_variables)
+        self._track(
+            generator_loss=loss,
+            content_loss=content,
+            adversarial_loss=adversarial,
+            discriminator_loss=d_loss,
+        )
+        self._track_verdicts(d_real=d_real, d_fake=d_fake)
+        self._update_scores(targets, fake)
+
+    def _judge(self, stimulus, targets, fake):
+        """The discriminator's loss, and what it says of the real and the fake map."""
+        real = ops.cast(targets["density"], fake.dtype)
+        d_real = ops.cast(self.discriminator([stimulus, real], training=True), "float32")
+        d_fake = ops.cast(self.discriminator([stimulus, fake], training=True), "float32")
+        loss = self.adversarial_loss(ops.ones_like(d_real), d_real)
+        loss = loss + self.adversarial_loss(ops.zeros_like(d_fake), d_fake)
+        if self.discriminator_reduction == "mean":
+            loss = loss / 2
+        return loss + _penalty(self.discriminator), d_real, d_fake
+
+    def _generator_losses(self, targets, fake, d_fake):
+        content = self._content(targets, fake)
+        adversarial = self.adversarial_loss(ops.ones_like(d_fake), d_fake)
+        loss = self.content_weight * content + adversarial + _penalty(self.generator)
+        return loss, content, adversarial
+
+    def _content(self, targets, saliency_map):
+        target = targets[getattr(self.content_loss, "target", "density")]
+        pool = self.content_downsample
+        if pool > 1:
+            target = ops.average_pool(ops.cast(target, "float32"), pool, pool)
+            saliency_map = ops.average_pool(ops.cast(saliency_map, "float32"), pool, pool)
+        return self.content_loss(target, saliency_map)
+
+    def _track(self, **losses):
+        # Keras' losses come divided by the number of replicas, so that their
+        # gradients add up; what is shown is not.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        for name, loss in losses.items():
+            self.trackers[name].update_state(loss * replicas)
+
+    def _track_verdicts(self, **verdicts):
+        logits = getattr(self.adversarial_loss, "from_logits", False)
+        for name, verdict in verdicts.items():
+            self.trackers[name].update_state(ops.sigmoid(verdict) if logits else verdict)
+
+    def _update_scores(self, targets, saliency_map):
+        for metric in self.score_metrics:
+            metric.update_state(targets[getattr(metric, "target", "density")], saliency_map)
+
+    def _results(self, names):
+        shown = [*(self.trackers[name] for name in names), *self.score_metrics]
+        return {metric.name: metric.result() for metric in shown}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for name in ("generator", "discriminator"):
+            config[name] = keras.saving.deserialize_keras_object(
+                config[name], custom_objects=custom_objects
+            )
+        return cls(**config)
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        names = (
+            "generator_optimizer",
+            "discriminator_optimizer",
+            "content_loss",
+            "content_weight",
+            "content_downsample",
+            "adversarial_loss",
+            "discriminator_reduction",
+            "schedule",
+        )
+        config = {name: getattr(self, name) for name in names}
+        config["metrics"] = self.score_metrics
+        return keras.saving.serialize_keras_object({**config, **self._compile_arguments})
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def _ready(optimizer, network):
+    """The optimizer with its slots built, so that a saved state finds its place."""
+    if optimizer is None:
+        return None
+    optimizer = keras.optimizers.get(optimizer)
+    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if not scaled and any(layer.compute_dtype == "float16" for layer in network.layers):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def _step(optimizer, network, tape, scaled_loss):
+    variables = network.trainable_variables
+    optimizer.apply(tape.gradient(scaled_loss, variables), variables)
+
+
+def _penalty(network):
+    """The network's weight decay, divided among the replicas as Keras' losses are."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return ops.sum(network.losses) / replicas if network.losses else 0.0
+
+
+def _unpack(data):
+    stimulus, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
+    if not isinstance(targets, dict):
+        targets = {"density": targets, "fixation_map": targets}
+    return stimulus, targets

@@ -1,0 +1,7 @@
+"""Layers that Keras does not have."""
+
+from keras_saliency.layers.gaussian_blur import GaussianBlur
+from keras_saliency.layers.instance_normalization import InstanceNormalization
+from keras_saliency.layers.maxout import Maxout
+
+__all__ = ["GaussianBlur", "InstanceNormalization", "Maxout"]

@@ -1,0 +1,141 @@
+"""What training makes small: thin `keras.losses.Loss` shells.
+
+All take `(density, saliency_map)` of shape `(batch, height, width, 1)`; the
+saliency map is the network's, 0-1. Everything is computed in float32, whatever
+the precision policy. Keras' own `MeanSquaredError` and `MeanAbsoluteError` go
+where these go.
+"""
+
+import keras
+from keras import ops
+
+from keras_saliency import scores
+
+
+@keras.saving.register_keras_serializable(package="keras_saliency")
+class DensityCrossentropy(keras.losses.Loss):
+    """Binary cross-entropy of every pixel, averaged over the map.
+
+    SalGAN's content loss: each pixel of the density, stretched to 0-1, is taken
+    as the chance that it is salient.
+
+    Shapes: density and saliency map `(batch, height, width, 1)`, values 0-1.
+
+    Example:
+        >>> half = np.full((1, 2, 2, 1), 0.5)
+        >>> round(float(DensityCrossentropy()(half, half)), 4)
+        0.6931
+
+    Reference: Pan et al., "SalGAN", 2017, equation 2.
+    """
+
+    def __init__(self, reduction="sum_over_batch_size", name="density_crossentropy", **kwargs):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.binary_crossentropy(y_true, y_pred), scores.AXES)
+
+
+@keras.saving.register_keras_serializable(package="keras_saliency")
+class KLD(keras.losses.Loss):
+    """`scores.kld`: what is lost when the map stands in for the density, in nats.
+
+    Args:
+        epsilon: float, see `scores.kld`. Larger than the score's, so that the
+            gradient stays small where the map is near zero.
+
+    Shapes: density and saliency map `(batch, height, width, 1)`, not negative.
+
+    Example:
+        >>> ramp = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> round(float(KLD()(ramp**2 + 1, ramp + 1)), 4)
+        0.0952
+    """
+
+    def __init__(self, epsilon=1e-7, reduction="sum_over_batch_size", name="kld", **kwargs):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+        self.epsilon = epsilon
+
+    def call(self, y_true, y_pred):
+        return scores.kld(y_true, y_pred, self.epsilon)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="keras_saliency")
+class Bhattacharyya(keras.losses.Loss):
+    """Bhattacharyya distance: -log of the overlap `sum(sqrt(p q))`.
+
+    Both maps are divided by their sum first.
+
+    Args:
+        epsilon: float, keeps the logarithm and the square root's slope finite.
+
+    Shapes: density and saliency map `(batch, height, width, 1)`, not negative.
+
+    Example:
+        >>> ramp = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> bool(abs(float(Bhattacharyya()(ramp, ramp))) < 1e-4)
+        True
+
+    Reference: Bhattacharyya, "On a measure of divergence between two
+    statistical populations", 1943.
+    """
+
+    def __init__(
+        self, epsilon=1e-12, reduction="sum_over_batch_size", name="bhattacharyya", **kwargs
+    ):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+        self.epsilon = epsilon
+
+    def call(self, y_true, y_pred):
+        p, q = scores.to_distribution(y_true), scores.to_distribution(y_pred)
+        return -ops.log(ops.sum(ops.sqrt(p * q + self.epsilon**2), scores.AXES) + self.epsilon)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="keras_saliency")
+class NegativeCC(keras.losses.Loss):
+    """`1 - scores.cc`: 0 if the maps are proportional, 2 if opposed.
+
+    Shapes: density and saliency map `(batch, height, width, 1)`.
+
+    Example:
+        >>> ramp = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> round(float(NegativeCC()(ramp, -ramp)), 4)
+        2.0
+    """
+
+    def __init__(self, reduction="sum_over_batch_size", name="negative_cc", **kwargs):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+
+    def call(self, y_true, y_pred):
+        return 1 - scores.cc(y_true, y_pred)
+
+
+@keras.saving.register_keras_serializable(package="keras_saliency")
+class NegativeNSS(keras.losses.Loss):
+    """`-scores.nss`: falls as the map rises where people looked.
+
+    Its target is a fixation map, not a density. Pictures without fixations
+    count 0.
+
+    Shapes: fixation map (counts) and saliency map `(batch, height, width, 1)`.
+
+    Example:
+        >>> ramp = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> round(float(NegativeNSS()(np.isin(ramp, [9, 15]), ramp)), 4)
+        -0.9452
+    """
+
+    target = "fixation_map"
+
+    def __init__(self, reduction="sum_over_batch_size", name="negative_nss", **kwargs):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+
+    def call(self, y_true, y_pred):
+        value = -scores.nss(y_true, y_pred)
+        return ops.where(ops.isnan(value), 0.0, value)

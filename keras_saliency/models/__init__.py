@@ -1,0 +1,5 @@
+"""Networks: one paper a file, each a function that returns a `keras.Model`."""
+
+from keras_saliency.models.salgan import SalGANDiscriminator, SalGANGenerator
+
+__all__ = ["SalGANDiscriminator", "SalGANGenerator"]

@@ -1,0 +1,162 @@
+"""SalGAN: a VGG16 encoder with a mirrored decoder, and its discriminator.
+
+Reference: Pan, Canton Ferrer, McGuinness, O'Connor, Torres, Sayrol and
+Giró-i-Nieto, "SalGAN: Visual Saliency Prediction with Generative Adversarial
+Networks", 2017 (arXiv 1701.01081v2), and its authors' code.
+"""
+
+import keras
+from keras import layers
+
+from keras_saliency.errors import InputError
+from keras_saliency.models.encoders import ENCODERS
+
+# Every tuple is a block: its convolutions' filters, then twice the size.
+DECODER_BLOCKS = ((512,) * 3, (512,) * 3, (256,) * 3, (128,) * 2, (64,) * 2)
+
+
+def SalGANGenerator(
+    input_shape: tuple[int, int, int] = (192, 256, 3),
+    encoder: str = "vgg16",
+    weights: str | None = "imagenet",
+    frozen_blocks: int = 3,
+    width: float = 1.0,
+    weight_decay: float = 0.0,
+    name: str = "salgan_generator",
+) -> keras.Model:
+    """SalGAN's generator: a stimulus in, its saliency map out.
+
+    With its defaults it has the paper's 31,787,009 parameters, of which the
+    1,735,488 of the first three blocks are frozen.
+
+    Args:
+        input_shape: `(height, width, 3)`; both sides multiples of 16, at least
+            32.
+        encoder: "vgg16" (the paper's) or "mobilenet" (MobileNet v1, as many
+            features from a tenth of the work).
+        weights: of the encoder. "imagenet": Keras' own file, from its cache or
+            its server. None: random. Else the path of a file for
+            `keras.applications.VGG16` or `MobileNet` without its top.
+        frozen_blocks: int, how many of the encoder's blocks keep their
+            pretrained weights; a block is all that has one resolution. Random
+            weights are never frozen.
+        width: float, multiplies the number of filters of every layer. The
+            pretrained VGG16 has 1.0, MobileNet 0.25, 0.5, 0.75 or 1.0.
+        weight_decay: float, L2 penalty on the trained kernels (the paper's
+            1e-4; its authors' code applies none).
+        name: str.
+
+    Shapes: stimulus `(batch, height, width, 3)`, RGB, 0-255, to saliency map
+        `(batch, height, width, 1)`, float32, 0-1.
+
+    Raises:
+        InputError: if the size does not fit, or the weights cannot be had or
+            do not fit.
+
+    Example:
+        >>> model = SalGANGenerator((32, 48, 3), weights=None, width=0.125)
+        >>> model.predict(np.zeros((2, 32, 48, 3)), verbose=0).shape
+        (2, 32, 48, 1)
+    """
+    _check_size(input_shape[:2], 16, 32)
+    if encoder not in ENCODERS:
+        raise InputError(f"encoder must be one of {', '.join(ENCODERS)}. Received: {encoder!r}")
+    regularizer = keras.regularizers.L2(weight_decay) if weight_decay else None
+    stimulus = keras.Input(input_shape, name="stimulus")
+    frozen = frozen_blocks if weights is not None else 0
+    x = ENCODERS[encoder](stimulus, weights, frozen, width, regularizer)
+    for block, filters in zip((5, 4, 3, 2, 1), DECODER_BLOCKS, strict=True):
+        for i, count in enumerate(filters, start=1):
+            x = layers.Conv2D(
+                max(1, round(count * width)),
+                3,
+                padding="same",
+                activation="relu",
+                kernel_regularizer=regularizer,
+                name=f"decoder{block}_conv{i}",
+            )(x)
+        if block > 1:
+            x = layers.UpSampling2D(name=f"decoder{block}_upsample")(x)
+    x = layers.Conv2D(1, 1, kernel_regularizer=regularizer, name="logits")(x)
+    saliency_map = layers.Activation("sigmoid", dtype="float32", name="saliency_map")(x)
+    return keras.Model(stimulus, saliency_map, name=name)
+
+
+def SalGANDiscriminator(
+    input_shape: tuple[int, int] = (192, 256),
+    variant: str = "paper",
+    width: float = 1.0,
+    weight_decay: float = 0.0,
+    name: str = "salgan_discriminator",
+) -> keras.Model:
+    """SalGAN's discriminator: does this map come from people's eyes?
+
+    Args:
+        input_shape: `(height, width)`; both sides multiples of 8 ("paper") or
+            16 ("code").
+        variant: "paper": table 1 of the paper, 5,045,696 parameters at
+            192x256. "code": the authors' code, whose first pooling is 4x4,
+            whose third block's filters have unit norm, and which sees the
+            picture unscaled after the map; 1,359,296 parameters.
+        width: float, multiplies the number of filters of every layer.
+        weight_decay: float, L2 penalty on the kernels (the paper's 1e-4).
+        name: str.
+
+    Shapes: `[stimulus (batch, height, width, 3), 0-255, saliency map (batch,
+        height, width, 1), 0-1]` to `(batch, 1)`, float32: the probability that
+        the map is real. The paper does not say how the picture is scaled; here
+        it comes down to 0-1 beside the map.
+
+    Raises:
+        InputError: if the size or the variant is not one of these.
+
+    Example:
+        >>> SalGANDiscriminator((192, 256)).count_params()
+        5045696
+    """
+    if variant not in ("paper", "code"):
+        raise InputError(f"variant must be paper or code. Received: {variant!r}")
+    code = variant == "code"
+    _check_size(input_shape, 16 if code else 8, 16)
+    regularizer = keras.regularizers.L2(weight_decay) if weight_decay else None
+
+    def conv(filters, size, name, **options):
+        return layers.Conv2D(
+            max(1, round(filters * width)), size, padding="same", activation="relu",
+            kernel_regularizer=regularizer, name=name, **options,
+        )  # fmt: skip
+
+    stimulus = keras.Input((*input_shape, 3), name="stimulus")
+    saliency_map = keras.Input((*input_shape, 1), name="saliency_map")
+    if code:
+        x = layers.Concatenate(name="pair")([saliency_map, stimulus])
+    else:
+        scaled = layers.Rescaling(1 / 255, name="zero_to_one")(stimulus)
+        x = layers.Concatenate(name="pair")([scaled, saliency_map])
+    x = layers.Conv2D(3, 1, activation="relu", kernel_regularizer=regularizer, name="merge")(x)
+    x = conv(32, 3, "conv1")(x)
+    x = layers.MaxPooling2D(4 if code else 2, name="pool1")(x)
+    x = conv(64, 3, "conv2_1")(x)
+    x = conv(64, 3, "conv2_2")(x)
+    x = layers.MaxPooling2D(name="pool2")(x)
+    unit = keras.constraints.UnitNorm(axis=[0, 1, 2]) if code else None
+    third = [conv(64, 3, f"conv3_{i}", kernel_constraint=unit) for i in (1, 2)]
+    for layer in third:
+        x = layer(x)
+        if code:  # a constraint acts after a step; begin within it too
+            layer.kernel.assign(unit(layer.kernel))
+    x = layers.MaxPooling2D(name="pool3")(x)
+    x = layers.Flatten(name="flatten")(x)
+    for units, layer_name in ((100, "fc4"), (2, "fc5")):
+        x = layers.Dense(units, "tanh", kernel_regularizer=regularizer, name=layer_name)(x)
+    x = layers.Dense(1, kernel_regularizer=regularizer, name="logit")(x)
+    real = layers.Activation("sigmoid", dtype="float32", name="real")(x)
+    return keras.Model([stimulus, saliency_map], real, name=name)
+
+
+def _check_size(size, step, smallest):
+    if any(side % step or side < smallest for side in size):
+        raise InputError(
+            f"SalGAN's sides must be multiples of {step}, at least {smallest} pixels. "
+            f"Received: {size[0]}x{size[1]} (--size HxW)"
+        )

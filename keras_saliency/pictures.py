@@ -1,0 +1,77 @@
+"""Picture files in, picture files out."""
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from keras_saliency import files
+from keras_saliency.errors import InputError
+
+MAX_PIXELS = 100_000_000  # a larger one is a mistake or a decompression bomb
+
+
+def read(path: str) -> np.ndarray:
+    """A picture file as people saw it: turned by its EXIF tag, in RGB.
+
+    Args:
+        path: any file that Pillow reads; of an animation, its first frame.
+
+    Returns: uint8 `(height, width, 3)`.
+
+    Raises:
+        InputError: names the file that is missing, damaged, no picture, or
+            larger than `MAX_PIXELS`.
+    """
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            if width * height > MAX_PIXELS:
+                raise InputError(f"{path} is too large: {width}x{height} pixels")
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path} is not a picture, or of a kind that Pillow cannot read") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} does not decode as a picture ({error})") from error
+
+
+def write_png(path: str, picture: np.ndarray) -> None:
+    """Writes a uint8 picture, `(height, width)` or `(height, width, 1 or 3)`, as PNG, whole."""
+    if picture.ndim == 3 and picture.shape[2] == 1:
+        picture = picture[..., 0]
+    with files.replacing(path) as temporary:
+        Image.fromarray(picture).save(temporary, "PNG")
+
+
+def to_uint8(saliency_map: np.ndarray) -> np.ndarray:
+    """A map stretched to its largest value, as 8-bit gray `(height, width, 1)`.
+
+    Example:
+        >>> to_uint8(np.array([[[0.0], [0.25], [0.5]]]))[0, :, 0].tolist()
+        [0, 128, 255]
+    """
+    top = max(float(saliency_map.max()), 1e-12)
+    return np.round(np.clip(saliency_map / top, 0, 1) * 255).astype("uint8")
+
+
+def overlay(stimulus: np.ndarray, saliency_map: np.ndarray, alpha: float = 0.65) -> np.ndarray:
+    """The saliency map in colour over its stimulus.
+
+    Args:
+        stimulus: uint8 `(height, width, 3)`.
+        saliency_map: `(height, width, 1)`, the same size; stretched to its
+            largest value.
+        alpha: opacity of the colours, 0-1.
+
+    Returns: uint8 `(height, width, 3)`.
+
+    Example:
+        >>> overlay(np.zeros((2, 2, 3), "uint8"), np.ones((2, 2, 1))).shape
+        (2, 2, 3)
+    """
+    import matplotlib  # here: it takes half a second that `read` should not wait for
+
+    colours = matplotlib.colormaps["inferno"](to_uint8(saliency_map)[..., 0])[..., :3] * 255
+    return np.round((1 - alpha) * stimulus + alpha * colours).astype("uint8")

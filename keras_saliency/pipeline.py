@@ -1,0 +1,185 @@
+"""Examples -> `tf.data` batches: read, resize, build the maps, shuffle, mirror.
+
+The order and the mirroring of every epoch are a function of (seed, epoch,
+index) alone, so a run that is resumed at an epoch goes on exactly as if it had
+never stopped.
+"""
+
+import concurrent.futures
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_saliency import maps, pictures
+from keras_saliency.errors import InputError
+
+CACHE_BYTES = 4 * 1024**3  # more than this is read anew every epoch
+FOREVER = 1_000_000  # epochs
+
+
+def batches(
+    examples: list,
+    size: tuple[int, int],
+    batch_size: int,
+    sigma: float,
+    training: bool = False,
+    mirror: bool = True,
+    seed: int = 0,
+    initial_epoch: int = 0,
+    cache_bytes: int = CACHE_BYTES,
+) -> tf.data.Dataset:
+    """What `SaliencyGAN.fit`, `evaluate` and `predict` take.
+
+    Args:
+        examples: list of `datasets.Example`.
+        size: `(height, width)` of the network's input.
+        batch_size: int; at most the number of examples is used.
+        sigma: blur of the density in pixels of each picture, see
+            `maps.density`.
+        training: False: every example once, in order. True: endless, shuffled
+            epochs of `steps_per_epoch` whole batches each.
+        mirror: in training, turn left and right around in half of the pictures.
+        seed: int, of shuffling and mirroring.
+        initial_epoch: int, the epoch that training begins (or resumes) with.
+        cache_bytes: the decoded pictures and maps are held in memory if they
+            take no more than this.
+
+    Returns: `tf.data.Dataset` of `(stimulus, {"density", "fixation_map"})`,
+        float32 `(batch, height, width, 3 or 1)`. The density's largest value
+        is 1; the fixation map counts.
+
+    Raises:
+        InputError: if there are no examples, or a picture cannot be read (for
+            an uncached dataset, TensorFlow wraps it when the picture's turn
+            comes).
+
+    Example:
+        >>> from keras_saliency.datasets import synthetic
+        >>> examples = synthetic.load(split="train", limit=4)
+        >>> for stimulus, targets in batches(examples, (48, 64), 2, synthetic.SIGMA):
+        ...     print(stimulus.shape, targets["density"].shape)
+        (2, 48, 64, 3) (2, 48, 64, 1)
+        (2, 48, 64, 3) (2, 48, 64, 1)
+    """
+    if not examples:
+        raise InputError("there are no pictures to make batches of")
+    batch_size = min(batch_size, len(examples))
+    fetch = _fetcher(examples, size, sigma, cache_bytes)
+    options = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
+    if not training:
+        dataset = tf.data.Dataset.range(len(examples)).map(fetch, **options)
+        return dataset.batch(batch_size).map(_as_inputs).prefetch(2)
+
+    def epoch_batches(epoch):
+        pair = tf.stack([tf.constant(seed, tf.int64), epoch])
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(examples), dtype=tf.int64), seed=pair
+        )
+
+        def example(index):
+            fields = fetch(index)
+            if not mirror:
+                return fields
+            coin = tf.random.stateless_uniform([], tf.random.experimental.stateless_fold_in(pair, index))
+            return tf.cond(
+                coin < 0.5, lambda: tuple(field[:, ::-1] for field in fields), lambda: fields
+            )
+
+        dataset = tf.data.Dataset.from_tensor_slices(order).map(example, **options)
+        return dataset.batch(batch_size, drop_remainder=True)
+
+    epochs = tf.data.Dataset.range(initial_epoch, FOREVER).flat_map(epoch_batches)
+    return epochs.map(_as_inputs).prefetch(2)
+
+
+def steps_per_epoch(examples: list, batch_size: int) -> int:
+    """Whole batches in an epoch of training.
+
+    Example:
+        >>> steps_per_epoch(list(range(10)), 4)
+        2
+    """
+    return len(examples) // min(batch_size, len(examples))
+
+
+def resize(picture, size: tuple[int, int]):
+    """The one way that pictures and maps change their size, here and in serving.
+
+    Bilinear with half-pixel centers, smoothed when shrinking.
+
+    Args:
+        picture: `(height, width, channels)` or a batch of them.
+        size: `(height, width)`.
+
+    Returns: float32 tensor.
+    """
+    return keras.ops.image.resize(
+        keras.ops.cast(picture, "float32"), size, interpolation="bilinear", antialias=True
+    )
+
+
+def as_stimulus(picture, size: tuple[int, int]):
+    """A picture as a network sees it: `resize`d, then whole gray levels.
+
+    Returns: float32 tensor `(height, width, 3)`, or a batch, 0-255.
+    """
+    return keras.ops.clip(keras.ops.round(resize(picture, size)), 0, 255)
+
+
+def _fetcher(examples, size, sigma, cache_bytes):
+    """A function from a tensor's index to the example's three arrays, in a graph."""
+    height, width = size
+    cached = len(examples) * height * width * 6 <= cache_bytes  # bytes: 3 + 2 + 1
+    if cached:
+        stacks = [tf.constant(stack) for stack in _load_all(examples, size, sigma)]
+        return lambda index: tuple(tf.gather(stack, index) for stack in stacks)
+
+    def fetch(index):
+        fields = tf.numpy_function(
+            lambda i: _load(examples[i], size, sigma), [index], (tf.uint8, tf.float16, tf.uint8)
+        )
+        for field, channels in zip(fields, (3, 1, 1), strict=True):
+            field.set_shape((height, width, channels))
+        return tuple(fields)
+
+    return fetch
+
+
+def _load_all(examples, size, sigma):
+    """Every example's arrays, stacked; read by several threads, with a progress bar."""
+    stacks = [
+        np.empty((len(examples), *size, channels), dtype)
+        for channels, dtype in ((3, "uint8"), (1, "float16"), (1, "uint8"))
+    ]
+    bar = keras.utils.Progbar(len(examples), unit_name="picture", verbose=len(examples) > 200)
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        loaded = threads.map(lambda example: _load(example, size, sigma), examples)
+        for i, fields in enumerate(loaded):
+            for stack, field in zip(stacks, fields, strict=True):
+                stack[i] = field
+            bar.update(i + 1)
+    return stacks
+
+
+def _load(example, size, sigma):
+    """uint8 stimulus, float16 density with largest value 1, uint8 fixation map."""
+    picture = example.image if example.image is not None else pictures.read(example.image_path)
+    if picture.shape[:2] != example.size:
+        raise InputError(
+            f"{example.image_path or example.name} is {picture.shape[0]}x{picture.shape[1]} "
+            f"pixels, the dataset says {example.size[0]}x{example.size[1]}"
+        )
+    stimulus = np.asarray(as_stimulus(picture, size), "uint8")
+    density = maps.density(example.fixations, example.size, sigma, size)
+    counts = maps.fixation_map(example.fixations, example.size, size)
+    density = density / max(density.max(), 1e-30)
+    return stimulus, density.astype("float16"), counts.clip(0, 255).astype("uint8")
+
+
+def _as_inputs(stimulus, density, fixation_map):
+    targets = {
+        "density": tf.cast(density, "float32"),
+        "fixation_map": tf.cast(fixation_map, "float32"),
+    }
+    return tf.cast(stimulus, "float32"), targets
