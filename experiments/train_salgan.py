@@ -7,7 +7,8 @@ scores beside the center bias. On real eye-tracking data:
 
     python experiments/train_salgan.py --data osie --data-dir DIR
 
-with the paper's recipe: 192x256, VGG16, AdaGrad, batches of 32.
+The run folder holds the trained model, a SavedModel, scores, pictures, and
+TensorBoard's logs. experiments/README.md says what scores to expect.
 """
 
 import os
@@ -17,52 +18,188 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 from keras_saliency import training
 from keras_saliency.errors import InputError
 
-# The paper's (SalGAN, sections 4.2 and 5).
-LEARNING_RATE = 3e-4
+# The paper's (SalGAN, sections 4.2 and 5), for SALICON's 10,000 pictures.
+PAPER = {
+    "size": (192, 256),
+    "batch_size": 32,
+    "content_epochs": 15,
+    "epochs": 105,
+    "encoder_weights": "auto",
+    "optimizer": "adagrad",
+    "learning_rate": 3e-4,
+    "weight_decay": 1e-4,
+    "width": 1.0,
+}
+# A few hundred pictures are too few steps for AdaGrad: Adam, warmed up, then
+# down to nothing along a cosine.
+SMALL = {
+    **PAPER,
+    "batch_size": 8,
+    "content_epochs": 10,
+    "epochs": 5,
+    "optimizer": "adam",
+    "learning_rate": 1e-4,
+    "weight_decay": 0.0,
+}
+# A few minutes on two cores, no download: every layer with a quarter of its filters.
+QUICK = {
+    **SMALL,
+    "size": (96, 128),
+    "content_epochs": 16,
+    "epochs": 6,
+    "encoder_weights": "none",
+    "learning_rate": 5e-4,
+    "width": 0.25,
+}
+RECIPES = {"synthetic": QUICK, "osie": SMALL}  # any other dataset: PAPER
+ADVERSARIAL_SLOWDOWN = 0.2  # of Adam's rate: the generator is trained already
 CONTENT_WEIGHT = 0.05
 CONTENT_DOWNSAMPLE = 4
-WEIGHT_DECAY = 1e-4
-PAPER = {"size": (192, 256), "batch_size": 32, "content_epochs": 15, "epochs": 105}
-# A few minutes on two cores: the same network on smaller pictures.
-QUICK = {"size": (48, 64), "batch_size": 8, "content_epochs": 10, "epochs": 4}
-SAVE_EVERY = {"content": 5, "adversarial": 3}  # epochs, as the authors' code
+SAVE_EVERY = {"content": 5, "adversarial": 3}  # epochs, as in the authors' code
 
 
 def main(argv=None):
     args = parse_args(argv)
+    train, test, sigma = training.load_data(args)
     run_dir = training.start(args, "salgan")
 
-    import keras
+    from keras_saliency import SaliencyGAN, checkpoints, models, pipeline
 
-    from keras_saliency import SaliencyGAN, checkpoints, losses, metrics, models, pipeline
-
-    def adagrad():
-        # Lasagne's AdaGrad, which the paper used, starts from nothing.
-        return keras.optimizers.Adagrad(
-            LEARNING_RATE, initial_accumulator_value=0.0, epsilon=1e-6
-        )
-
-    # Data
-    train, test, sigma = training.load_data(args)
-    monitored = pipeline.batches(test[: training.MONITORED], args.size, args.batch_size, sigma)
-
-    # Networks
     generator, encoder_weights = build_generator(args)
-    discriminator = models.SalGANDiscriminator(args.size, weight_decay=WEIGHT_DECAY)
-    gan = SaliencyGAN(generator, discriminator, name="salgan")
+    discriminator = models.SalGANDiscriminator(
+        args.size, width=args.width, weight_decay=args.weight_decay
+    )
+    gan = SaliencyGAN(generator, discriminator)
     training.write_config(run_dir, args, encoder_weights=encoder_weights)
 
-    # Two phases, the second from where the first ended
-    content_loss = {"bce": losses.DensityCrossentropy, "kld": losses.KLD}[args.content_loss]()
-    common = {
-        "content_loss": content_loss,
+    steps = pipeline.steps_per_epoch(train, args.batch_size)
+    saved = os.path.join(run_dir, "checkpoints")
+    resumed, done = (args.resume and checkpoints.last(saved)) or (None, 0)
+    if resumed != "adversarial":
+        compile_content(gan, args, steps * args.content_epochs)
+        if resumed:
+            checkpoints.restore(saved, gan)
+        fit(gan, "content", done, args.content_epochs, run_dir, train, test, sigma, args)
+        done = max(done, args.content_epochs)
+    if args.epochs:
+        compile_adversarial(gan, args, steps * args.epochs)
+        if resumed == "adversarial":
+            checkpoints.restore(saved, gan)
+        last = args.content_epochs + args.epochs
+        fit(gan, "adversarial", done, last, run_dir, train, test, sigma, args)
+
+    table = training.finish(run_dir, generator, "SalGAN", train, test, sigma, args.size)
+    print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
+
+
+def parse_args(argv):
+    parser = training.parser(__doc__, {})
+    add = parser.add_argument
+    add("--content-epochs", type=training.count, metavar="N", help="epochs of the phase before it")
+    add("--content-loss", choices=("bce", "kld"), default="bce", help="bce is the paper's")
+    add("--encoder", choices=("vgg16", "mobilenet"), default="vgg16", help="vgg16 is the paper's")
+    add(
+        "--encoder-weights",
+        metavar="auto|imagenet|none|PATH",
+        help="auto takes imagenet if it can be had, else random weights; none trains everything",
+    )
+    args = training.parse(parser, argv)
+    for name, value in RECIPES.get(args.data, PAPER).items():
+        if getattr(args, name, None) is None:
+            setattr(args, name, value)
+    return args
+
+
+def build_generator(args):
+    """The generator, and what its encoder started from."""
+    from keras_saliency import models
+
+    wanted = args.encoder_weights
+    options = {"encoder": args.encoder, "width": args.width, "weight_decay": args.weight_decay}
+
+    def build(weights):
+        return models.SalGANGenerator((*args.size, 3), weights=weights, **options)
+
+    if wanted == "none":
+        return build(None), "random"
+    if wanted != "auto":
+        return build(wanted), wanted
+    try:
+        return build("imagenet"), "imagenet"
+    except InputError as error:
+        print(f"WARNING: the encoder starts from RANDOM weights: {error}")
+        return build(None), "random"
+
+
+def compile_content(gan, args, steps):
+    gan.compile(optimizer(args, steps), schedule="content", **common_arguments(args))
+
+
+def compile_adversarial(gan, args, steps):
+    # Each network gets every other batch.
+    optimizers = [optimizer(args, steps // 2, ADVERSARIAL_SLOWDOWN) for _ in range(2)]
+    gan.compile(
+        *optimizers,
+        schedule="alternate",
+        content_weight=CONTENT_WEIGHT,
+        **common_arguments(args),
+    )
+
+
+def optimizer(args, steps, slowdown=1.0):
+    """The recipe's optimizer for a phase of so many steps."""
+    import keras
+
+    if args.optimizer == "adagrad":
+        # Lasagne's AdaGrad, which the paper used, starts from nothing.
+        return keras.optimizers.Adagrad(
+            args.learning_rate, initial_accumulator_value=0.0, epsilon=1e-6
+        )
+    warm_up = max(1, steps // 20)
+    return keras.optimizers.Adam(
+        keras.optimizers.schedules.CosineDecay(
+            0.0,
+            max(1, steps - warm_up),
+            warmup_target=args.learning_rate * slowdown,
+            warmup_steps=warm_up,
+        )
+    )
+
+
+def common_arguments(args):
+    from keras_saliency import losses, metrics
+
+    content_losses = {"bce": losses.DensityCrossentropy, "kld": losses.KLD}
+    return {
+        "content_loss": content_losses[args.content_loss](),
         "content_downsample": CONTENT_DOWNSAMPLE,
         "metrics": [metrics.NSS(), metrics.CC(), metrics.KLD()],
     }
-    phases = {
-        "content": (args.content_epochs, {"schedule": "content"}),
-        "adversarial": (
-            args.content_epochs + args.epochs,
-            {"schedule": "alternate", "content_weight": CONTENT_WEIGHT},
+
+
+def fit(gan, phase, first, last, run_dir, train, test, sigma, args):
+    """Trains from epoch `first` to `last`; the data's order follows from the epoch."""
+    from keras_saliency import pipeline
+
+    if first >= last:
+        return
+    print(f"{phase} phase, epochs {first + 1} to {last}")
+    gan.fit(
+        pipeline.batches(
+            train, args.size, args.batch_size, sigma,
+            training=True, seed=args.seed, initial_epoch=first,
         ),
-    }
+        steps_per_epoch=pipeline.steps_per_epoch(train, args.batch_size),
+        validation_data=pipeline.batches(
+            test[: training.MONITORED], args.size, args.batch_size, sigma
+        ),
+        initial_epoch=first,
+        epochs=last,
+        shuffle=False,
+        verbose=training.verbosity(),
+        callbacks=training.callbacks(run_dir, phase, test, sigma, SAVE_EVERY[phase]),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    training.run(main)

@@ -66,9 +66,7 @@ class Panels(keras.callbacks.Callback):
         predictions = prediction.saliency_maps(generator, self.stimuli)
         rows = [
             self._row(*fields)
-            for fields in zip(
-                self.examples, self.stimuli, self.densities, predictions, strict=True
-            )
+            for fields in zip(self.examples, self.stimuli, self.densities, predictions, strict=True)
         ]
         with self.writer.as_default(step=epoch + 1):
             for example, row in zip(self.examples, rows, strict=True):

@@ -79,7 +79,8 @@ def means(rows: list[dict]) -> dict[str, float]:
         {'nss': 1.0}
     """
     columns = [name for name in rows[0] if name != "image"]
-    return {name: float(np.nanmean([row[name] for row in rows])) for name in columns}
+    kept = {name: [row[name] for row in rows if not np.isnan(row[name])] for name in columns}
+    return {name: float(np.mean(kept[name])) if kept[name] else float("nan") for name in columns}
 
 
 def table(title: str, scored: dict[str, list[dict]]) -> str:
@@ -100,10 +101,11 @@ def table(title: str, scored: dict[str, list[dict]]) -> str:
     columns = [name for name in next(iter(scored.values()))[0] if name != "image"]
     arrows = [f"{name.upper()} {'↑' if SCORES[name] else '↓'}" for name in columns]
     lines = [title, "", f"| | {' | '.join(arrows)} |", "|---" * (len(columns) + 1) + "|"]
+    notes = []  # a line between two rows would end the table
     for name, rows in scored.items():
         mean = means(rows)
         lines.append(f"| {name} | {' | '.join(f'{mean[column]:.3f}' for column in columns)} |")
         missing = [row["image"] for row in rows if any(np.isnan(row[column]) for column in columns)]
         if missing:
-            lines.append(f"{name}: {len(missing)} pictures without a score: {', '.join(missing)}")
-    return "\n".join(lines)
+            notes.append(f"{name}: {len(missing)} pictures without a score: {', '.join(missing)}")
+    return "\n".join([*lines, *([""] if notes else []), *notes])

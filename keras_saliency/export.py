@@ -20,6 +20,8 @@ def float32_copy(model: keras.Model) -> keras.Model:
     def as_float32(layer):
         if isinstance(layer, keras.Model):
             return float32_copy(layer)
+        if not isinstance(layer, keras.Layer):  # an operation, such as a flip of the channels
+            return type(layer).from_config(layer.get_config())
         return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
 
     copy = keras.models.clone_model(model, clone_function=as_float32)

@@ -30,15 +30,20 @@ def replacing(path: str):
     os.makedirs(parent, exist_ok=True)
     room = tempfile.mkdtemp(dir=parent, prefix=".writing-")
     # The name stays the same: Keras chooses the format by its ending.
-    temporary = os.path.join(room, name)
+    temporary, old = os.path.join(room, name), os.path.join(room, f".{name}-replaced")
     try:
         yield temporary
         if os.path.isfile(temporary):
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
-        elif os.path.isdir(path):
-            os.rename(path, os.path.join(room, "replaced"))
-        os.replace(temporary, path)
+        elif os.path.isdir(temporary) and os.path.isdir(path):
+            os.rename(path, old)
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            if os.path.isdir(old):
+                os.rename(old, path)
+            raise
     finally:
         shutil.rmtree(room, ignore_errors=True)
 

@@ -33,10 +33,14 @@ class DensityCrossentropy(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, **kwargs)
 
     def call(self, y_true, y_pred):
-        return ops.mean(ops.binary_crossentropy(y_true, y_pred), scores.AXES)
+        # Keras' own clips at 1e-7, beyond which a map that has gone dark has no
+        # gradient any more and never comes back.
+        likelihood = y_true * ops.log(y_pred + 1e-20) + (1 - y_true) * ops.log(1 - y_pred + 1e-20)
+        return -ops.mean(likelihood, scores.AXES)
 
 
-@keras.saving.register_keras_serializable(package="keras_saliency")
+# `metrics.KLD` has the name `keras_saliency>KLD`.
+@keras.saving.register_keras_serializable(package="keras_saliency", name="KLDLoss")
 class KLD(keras.losses.Loss):
     """`scores.kld`: what is lost when the map stands in for the density, in nats.
 

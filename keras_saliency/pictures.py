@@ -26,7 +26,11 @@ def read(path: str) -> np.ndarray:
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise InputError(f"{path} is too large: {width}x{height} pixels")
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+            picture = ImageOps.exif_transpose(picture)
+            if picture.mode.startswith("I"):  # 16 bits; `convert` would cut off at 255
+                gray = np.asarray(picture) // 257
+                picture = Image.fromarray(gray.clip(0, 255).astype("uint8"))
+            return np.asarray(picture.convert("RGB"))
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
     except UnidentifiedImageError:

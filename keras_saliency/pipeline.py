@@ -81,7 +81,9 @@ def batches(
             fields = fetch(index)
             if not mirror:
                 return fields
-            coin = tf.random.stateless_uniform([], tf.random.experimental.stateless_fold_in(pair, index))
+            coin = tf.random.stateless_uniform(
+                [], tf.random.experimental.stateless_fold_in(pair, index)
+            )
             return tf.cond(
                 coin < 0.5, lambda: tuple(field[:, ::-1] for field in fields), lambda: fields
             )
@@ -114,9 +116,7 @@ def resize(picture, size: tuple[int, int]):
 
     Returns: float32 tensor.
     """
-    return keras.ops.image.resize(
-        keras.ops.cast(picture, "float32"), size, interpolation="bilinear", antialias=True
-    )
+    return tf.image.resize(picture, size, method="bilinear", antialias=True)
 
 
 def as_stimulus(picture, size: tuple[int, int]):
@@ -124,7 +124,7 @@ def as_stimulus(picture, size: tuple[int, int]):
 
     Returns: float32 tensor `(height, width, 3)`, or a batch, 0-255.
     """
-    return keras.ops.clip(keras.ops.round(resize(picture, size)), 0, 255)
+    return tf.clip_by_value(tf.round(resize(picture, size)), 0, 255)
 
 
 def _fetcher(examples, size, sigma, cache_bytes):

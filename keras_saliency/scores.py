@@ -14,7 +14,7 @@ pixel, and each then weighs one.
 import keras
 from keras import ops
 
-EPSILON = 2.2204e-16  # MATLAB's eps, as in the benchmark's KLdiv.m and InfoGain.m
+EPSILON = 2.0**-52  # MATLAB's eps, as in the benchmark's KLdiv.m and InfoGain.m
 AXES = (1, 2, 3)
 
 
@@ -70,9 +70,7 @@ def cc(density, saliency_map):
     b, b_deviation = _centered(saliency_map)
     # Each map is brought to unit variance before they are multiplied: the
     # product of two small deviations would be lost in float32.
-    return ops.mean(
-        ops.divide_no_nan(a, a_deviation) * ops.divide_no_nan(b, b_deviation), AXES
-    )
+    return ops.mean(ops.divide_no_nan(a, a_deviation) * ops.divide_no_nan(b, b_deviation), AXES)
 
 
 def sim(density, saliency_map):
@@ -168,13 +166,17 @@ def to_distribution(maps):
 
 
 def _centered(maps):
-    """Each map less its mean, and its population standard deviation."""
+    """Each map, brought to height 1, less its mean; and its population standard deviation."""
+    # The scores do not depend on the scale: it needs no gradient, and at height
+    # 1 the squares neither vanish nor overflow in float32.
+    height = ops.stop_gradient(ops.max(ops.abs(maps), AXES, keepdims=True))
+    maps = ops.divide_no_nan(maps, height)
     centered = maps - ops.mean(maps, AXES, keepdims=True)
+    # Told by its extent, not its deviation: the float32 mean of half a million
+    # equal numbers is off by 1e-5, and a constant map would score 1.
+    extent = ops.max(maps, AXES, keepdims=True) - ops.min(maps, AXES, keepdims=True)
+    flat = extent <= 1e-6
     variance = ops.mean(ops.square(centered), AXES, keepdims=True)
-    # A constant map of float32 numbers has a deviation of about 1e-8 of its
-    # height, not 0; taken at its word, it would score.
-    largest = ops.max(ops.abs(maps), AXES, keepdims=True)
-    flat = variance <= ops.square(1e-6 * largest)
     # The square root's slope at 0 is infinite: a flat map must not reach it,
     # or its gradient is NaN although `where` drops the value.
     deviation = ops.where(flat, 0.0, ops.sqrt(ops.where(flat, 1.0, variance)))
@@ -183,7 +185,8 @@ def _centered(maps):
 
 def _floats(*maps):
     """The maps as tensors of one dtype: float64 if any is, else float32."""
-    double = any(keras.backend.standardize_dtype(getattr(m, "dtype", "float32")) == "float64"
-                 for m in maps)
+    double = any(
+        keras.backend.standardize_dtype(getattr(m, "dtype", "float32")) == "float64" for m in maps
+    )
     dtype = "float64" if double else "float32"
     return [ops.cast(ops.convert_to_tensor(m), dtype) for m in maps]

@@ -11,6 +11,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 
 import keras_saliency
 from keras_saliency import datasets, files
@@ -21,8 +22,13 @@ PANEL_PICTURES = 4
 MONITORED = 64  # test pictures scored after every epoch; nothing is chosen by them
 
 
-class _Parser(argparse.ArgumentParser):
-    """Answers a mistake with one line instead of the whole usage."""
+class Parser(argparse.ArgumentParser):
+    """Shows a script's docstring as its help, and answers a mistake with one line."""
+
+    def __init__(self, description):
+        super().__init__(
+            description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
 
     def error(self, message):
         self.exit(2, f"{self.prog}: {message}\n")
@@ -35,14 +41,12 @@ def parser(description: str, defaults: dict) -> argparse.ArgumentParser:
         description: the script's docstring.
         defaults: what differs from script to script: `epochs`, `batch_size`, `size`.
     """
-    result = _Parser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    result = Parser(description)
     add = result.add_argument
     add("--data", choices=DATASETS, default="synthetic", help="dataset (default: %(default)s)")
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
     add("--size", type=_size, metavar="HxW", help="height x width of the network's input, pixels")
-    add("--epochs", type=_count, metavar="N", help="epochs of the adversarial phase")
+    add("--epochs", type=count, metavar="N", help="epochs of the adversarial phase")
     add("--batch-size", type=_positive, metavar="N", help="pictures a step")
     add(
         "--precision",
@@ -76,12 +80,13 @@ def start(args: argparse.Namespace, name: str) -> str:
         InputError: if the folder holds something already and `args.resume` is
             not set.
     """
-    import keras
-
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     run_dir = args.run_dir or os.path.join("runs", f"{name}-{args.data}-{stamp}")
     if not args.resume and os.path.isdir(run_dir) and os.listdir(run_dir):
         raise InputError(f"{run_dir} is not empty: give --resume to go on with it, or another name")
+    _load_tensorflow()
+    import keras
+
     policy, reason = choose_precision(args.precision)
     print(f"run folder: {run_dir}\nprecision: {policy} ({reason})")
     keras.config.set_dtype_policy(policy)
@@ -193,9 +198,7 @@ def finish(run_dir, generator, name, train, test, sigma, baseline_size) -> str:
     stimuli = map(evaluation.stimulus, test)
     scored = {
         name: evaluation.score(prediction.saliency_maps(generator, stimuli), test, sigma, bias),
-        "center bias": evaluation.score(
-            evaluation.center_bias_maps(bias, test), test, sigma, bias
-        ),
+        "center bias": evaluation.score(evaluation.center_bias_maps(bias, test), test, sigma, bias),
     }
     files.write_csv(os.path.join(run_dir, "scores.csv"), scored[name])
     table = evaluation.table(evaluation.PROTOCOL.format(sigma=sigma), scored)
@@ -214,6 +217,27 @@ def run(main) -> None:
         sys.exit(_complain(f"{script}: stopped; the run goes on with --resume"))
 
 
+def _load_tensorflow():
+    """Imports TensorFlow without the dozen lines about the machine that it prints.
+
+    They come from below Python, before its own switch for them is read.
+    """
+    with tempfile.TemporaryFile() as aside:
+        stderr = os.dup(2)
+        os.dup2(aside.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        except BaseException:
+            aside.seek(0)
+            os.write(stderr, aside.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
 def processor() -> str:
     """The processor's name, for tables of times."""
     try:
@@ -222,6 +246,11 @@ def processor() -> str:
             return next(names, platform.processor())
     except OSError:
         return platform.processor()
+
+
+def verbosity() -> int:
+    """Of Keras' `fit`: a bar for a person, a line an epoch for a file."""
+    return 1 if sys.stdout.isatty() else 2
 
 
 def _complain(line):
@@ -257,13 +286,16 @@ def _size(text):
     return height, width
 
 
-def _count(text):
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"wanted 0 or a positive whole number, got {text}")
-    return int(text)
+def count(text: str) -> int:
+    """Reads a flag that takes 0 or a positive whole number."""
+    return _whole(text, 0)
 
 
 def _positive(text):
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"wanted a positive whole number, got {text}")
+    return _whole(text, 1)
+
+
+def _whole(text, least):
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"wanted a whole number from {least}, got {text}")
     return int(text)

@@ -64,6 +64,9 @@ def _records(path):
         for record in cells:
             if not {"img", "subjects"} <= set(record):
                 raise KeyError("img")
+            for subject in record["subjects"]:
+                if len({np.size(subject[f"fix_{field}"]) for field in ("x", "y", "duration")}) > 1:
+                    raise ValueError("uneven")
     except Exception as error:  # SciPy raises half a dozen kinds on damaged files
         raise InputError(
             f"{path} cannot be read as OSIE's fixations.mat ({type(error).__name__}): "

@@ -47,11 +47,11 @@ class GaussianBlur(keras.layers.Layer):
 
     def call(self, inputs):
         if not self.sigma:
-            return inputs
+            return ops.cast(inputs, self.compute_dtype)
         maps = ops.cast(inputs, "float32")
         for axis in (1, 2):
             maps = self._blur_along(maps, axis)
-        return ops.cast(maps, inputs.dtype)
+        return ops.cast(maps, self.compute_dtype)
 
     def _blur_along(self, maps, axis):
         radius = int(4 * self.sigma + 0.5)

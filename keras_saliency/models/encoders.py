@@ -19,9 +19,10 @@ VGG16_BLOCKS = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
 MOBILENET_BLOCK_STARTS = ("conv_pad_2", "conv_pad_4", "conv_pad_6")
 MOBILENET_LAST = "conv_pw_11_relu"
 MOBILENET_ALPHAS = {0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"}
-# What Keras checks (VGG16) or does not check (MobileNet) of the files it loads.
+VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+# Of the files that are known; Keras itself checks VGG16's alone.
 MD5 = {
-    "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5": "6d6bbae143d832006294945121d1f1fc",
+    VGG16_FILE: "6d6bbae143d832006294945121d1f1fc",
     "mobilenet_2_5_224_tf_no_top.h5": "f313cee49f5d33dfb06f2b255c4adb64",
 }
 
@@ -38,9 +39,6 @@ def vgg16(stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
     # Keras' "caffe" preprocessing: BGR, less the mean of ImageNet, not divided.
     x = ops.flip(stimulus, axis=-1)
     x = layers.Rescaling(1.0, (-103.939, -116.779, -123.68), dtype="float32", name="caffe")(x)
-    # Random weights need He's initialisation: with Glorot's, 26 ReLU layers
-    # shrink the signal several thousandfold.
-    initializer = "glorot_uniform" if weights else "he_normal"
     convolutions = {}
     for block, filters in enumerate(VGG16_BLOCKS, start=1):
         for i, count in enumerate(filters, start=1):
@@ -49,7 +47,6 @@ def vgg16(stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
                 3,
                 padding="same",
                 activation="relu",
-                kernel_initializer=initializer,
                 # A frozen kernel cannot decay.
                 kernel_regularizer=None if block <= frozen_blocks else regularizer,
                 trainable=block > frozen_blocks,
@@ -139,11 +136,8 @@ def _cached_file(name, alpha):
 
     Keras itself would fetch it again and, where that fails, delete it.
     """
-    file_name = (
-        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-        if name == "VGG16"
-        else f"mobilenet_{MOBILENET_ALPHAS[alpha]}_224_tf_no_top.h5"
-    )
+    mobilenet_file = f"mobilenet_{MOBILENET_ALPHAS[alpha]}_224_tf_no_top.h5"
+    file_name = VGG16_FILE if name == "VGG16" else mobilenet_file
     home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
     path = os.path.join(home, "models", file_name)
     expected = MD5.get(file_name)

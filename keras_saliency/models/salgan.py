@@ -62,6 +62,9 @@ def SalGANGenerator(
     if encoder not in ENCODERS:
         raise InputError(f"encoder must be one of {', '.join(ENCODERS)}. Received: {encoder!r}")
     regularizer = keras.regularizers.L2(weight_decay) if weight_decay else None
+    # Glorot's weights, which VGG16's features (up to hundreds) carry through the
+    # decoder as in the paper; MobileNet's, at most 6, fade there: He's keep them.
+    initializer = "he_normal" if encoder == "mobilenet" else "glorot_uniform"
     stimulus = keras.Input(input_shape, name="stimulus")
     frozen = frozen_blocks if weights is not None else 0
     x = ENCODERS[encoder](stimulus, weights, frozen, width, regularizer)
@@ -72,6 +75,7 @@ def SalGANGenerator(
                 3,
                 padding="same",
                 activation="relu",
+                kernel_initializer=initializer,
                 kernel_regularizer=regularizer,
                 name=f"decoder{block}_conv{i}",
             )(x)

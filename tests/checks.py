@@ -1,0 +1,71 @@
+"""What every layer has to be able to do."""
+
+import os
+import tempfile
+
+import keras
+import numpy as np
+
+
+def check_layer(layer, x):
+    """Shape, config, saving, training, mixed precision and an unknown batch dimension.
+
+    Args:
+        layer: `keras.Layer`, not yet called, with arguments that are not the
+            defaults.
+        x: float32 array, a batch of at least 2.
+    """
+    expected = np.asarray(layer(x))
+    assert expected.shape == tuple(layer.compute_output_shape(x.shape))
+
+    config = keras.saving.serialize_keras_object(layer)
+    twin = keras.saving.deserialize_keras_object(config)
+    assert type(twin) is type(layer)
+    assert twin.get_config() == layer.get_config()
+
+    model = _around(layer, x)
+    assert model.output_shape == (None, *expected.shape[1:])
+    assert model(x[:1]).shape == (1, *expected.shape[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.keras")
+        model.save(path)
+        loaded = keras.saving.load_model(path)
+    np.testing.assert_allclose(loaded(x), model(x), rtol=1e-6, atol=1e-6)
+
+    _check_training_step(config, x, expected)
+    _check_mixed_precision(config, x, expected)
+
+
+def _around(layer, x):
+    """A functional model with the layer between two whose output is the layer's own."""
+    inputs = keras.Input(x.shape[1:])
+    outputs = layer(keras.layers.Activation("linear")(inputs))
+    return keras.Model(inputs, keras.layers.Activation("linear")(outputs))
+
+
+def _check_training_step(config, x, expected):
+    layer = keras.saving.deserialize_keras_object(config)
+    inputs = keras.Input(x.shape[1:])
+    before = keras.layers.Dense(x.shape[-1], kernel_initializer="identity")
+    model = keras.Model(inputs, layer(before(inputs)))
+    model.compile("sgd", "mse")
+    model.train_on_batch(x, expected + 1)
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
+    assert not np.array_equal(before.get_weights()[0], np.eye(x.shape[-1]))
+
+
+def _check_mixed_precision(config, x, expected):
+    """The policy is global, as users set it; the layer's own in `config` is dropped."""
+    config = {**config, "config": {**config["config"], "dtype": None}}
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        model = _around(keras.saving.deserialize_keras_object(config), x)
+        assert model.output.dtype == "bfloat16"
+        got = model(x)
+        assert keras.backend.standardize_dtype(got.dtype) == "bfloat16"
+        assert all(weights.dtype == "float32" for weights in model.weights)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    got = np.asarray(keras.ops.cast(got, "float32"))
+    np.testing.assert_allclose(got, expected, rtol=0.05, atol=0.05)

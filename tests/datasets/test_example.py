@@ -1,0 +1,55 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from keras_saliency.datasets import Example
+from keras_saliency.datasets.example import check_split, example_inside
+from keras_saliency.errors import InputError
+
+POINTS = [[0.0, 0.0], [-0.6, 1.0], [3.4, 2.4], [3.5, 1.0], [1.0, np.nan], [1.0, 2.6]]
+
+
+def test_a_pixel_reaches_half_a_pixel_around_its_center():
+    example = example_inside("a.png", (3, 4), POINTS)
+    np.testing.assert_allclose(example.fixations, [[0, 0], [3.4, 2.4]])
+    assert example.dropped == 4
+
+
+def test_observers_and_durations_stay_with_their_fixations():
+    example = example_inside("a.png", (3, 4), POINTS, range(6), [100.0, 1, 200, 3, 4, 5])
+    assert example.observers.tolist() == [0, 2]
+    assert example.durations_ms.tolist() == [100, 200]
+
+
+def test_what_is_unknown_stays_unknown():
+    example = example_inside("a.png", (3, 4), POINTS)
+    assert example.observers is None
+    assert example.durations_ms is None
+
+
+def test_types_are_those_that_are_promised():
+    example = example_inside("a.png", np.array([3, 4]), POINTS, range(6), range(6), image_path="b")
+    assert example.size == (3, 4)
+    assert all(type(side) is int for side in example.size)
+    assert type(example.dropped) is int
+    assert example.fixations.dtype == "float32"
+    assert example.observers.dtype == "int32"
+    assert example.durations_ms.dtype == "float32"
+    assert (example.name, example.image_path) == ("a.png", "b")
+
+
+def test_no_fixations_have_two_columns_all_the_same():
+    assert example_inside("a.png", (3, 4), []).fixations.shape == (0, 2)
+
+
+def test_an_example_cannot_be_changed():
+    example = Example("a.png", (3, 4), np.zeros((0, 2)))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        example.name = "b.png"
+
+
+def test_an_unknown_split_names_the_known_ones():
+    check_split("val", ("train", "val"))
+    with pytest.raises(InputError, match=r"one of train, val\. Received: 'dev'"):
+        check_split("dev", ("train", "val"))

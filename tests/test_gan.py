@@ -1,0 +1,248 @@
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_saliency import checkpoints, losses, metrics
+from keras_saliency.errors import InputError
+
+
+def adam():
+    return keras.optimizers.Adam(1e-3)
+
+
+def snapshot(network):
+    return [v.numpy() for v in network.trainable_variables]
+
+
+def moved(before, network):
+    return any(
+        not np.array_equal(old, new.numpy())
+        for old, new in zip(before, network.trainable_variables, strict=True)
+    )
+
+
+def compiled(gan, schedule="alternate", **options):
+    options.setdefault("metrics", [metrics.NSS(), metrics.CC()])
+    gan.compile(adam(), adam(), schedule=schedule, **options)
+    return gan
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    ("schedule", "turns"),
+    [
+        ("content", [(True, False), (True, False)]),
+        ("alternate", [(False, True), (True, False), (False, True)]),
+        ("joint", [(True, True), (True, True)]),
+    ],
+)
+def test_each_network_moves_in_its_own_turn_only(small_gan, batch, schedule, turns, jit_compile):
+    gan = compiled(small_gan(), schedule, jit_compile=jit_compile)
+    seen = []
+    for _ in turns:
+        before = snapshot(gan.generator), snapshot(gan.discriminator)
+        gan.train_on_batch(*batch)
+        seen.append((moved(before[0], gan.generator), moved(before[1], gan.discriminator)))
+    assert seen == turns
+
+
+def test_generator_loss_is_weighted_content_plus_adversarial(small_gan, batch):
+    """One joint step against the formulas, from the networks as they were before it."""
+    gan = compiled(small_gan(), "joint", content_weight=0.3)
+    stimulus, targets = batch
+    stimulus = tf.constant(stimulus)
+    fake = gan.generator(stimulus)
+    d_real = gan.discriminator([stimulus, tf.constant(targets["density"])]).numpy()
+    d_fake = gan.discriminator([stimulus, fake]).numpy()
+    pool = [tf.nn.avg_pool2d(m, 4, 4, "VALID").numpy() for m in (targets["density"], fake)]
+    content = -np.mean(pool[0] * np.log(pool[1]) + (1 - pool[0]) * np.log(1 - pool[1]))
+    logs = gan.train_on_batch(stimulus, targets, return_dict=True)
+    assert logs["content_loss"] == pytest.approx(content, rel=1e-4)
+    assert logs["adversarial_loss"] == pytest.approx(-np.mean(np.log(d_fake)), rel=1e-4)
+    expected = 0.3 * logs["content_loss"] + logs["adversarial_loss"]
+    assert logs["generator_loss"] == pytest.approx(expected, rel=1e-4)
+    judged = -np.mean(np.log(d_real)) - np.mean(np.log(1 - d_fake))
+    assert logs["discriminator_loss"] == pytest.approx(judged / 2, rel=1e-4)
+    assert logs["d_real"] == pytest.approx(d_real.mean(), rel=1e-4)
+    assert logs["d_fake"] == pytest.approx(d_fake.mean(), rel=1e-4)
+
+
+def test_discriminator_reduction_sum_is_twice_the_mean(small_gan, batch):
+    values = []
+    for reduction in ("mean", "sum"):
+        keras.utils.set_random_seed(3)
+        gan = compiled(small_gan(), "joint", discriminator_reduction=reduction)
+        values.append(gan.train_on_batch(*batch, return_dict=True)["discriminator_loss"])
+    assert values[1] == pytest.approx(2 * values[0], rel=1e-5)
+
+
+def test_a_generator_step_runs_each_network_once(small_gan, batch, monkeypatch):
+    gan = compiled(small_gan(), "alternate", run_eagerly=True)
+    calls = {"generator": 0, "discriminator": 0}
+
+    def counting(network, name):
+        call = network.call
+
+        @functools.wraps(call)
+        def counted(*args, **kwargs):
+            calls[name] += 1
+            return call(*args, **kwargs)
+
+        monkeypatch.setattr(network, "call", counted)
+
+    counting(gan.generator, "generator")
+    counting(gan.discriminator, "discriminator")
+    gan.train_on_batch(*batch)
+    assert calls == {"generator": 1, "discriminator": 2}
+    gan.train_on_batch(*batch)
+    assert calls == {"generator": 2, "discriminator": 3}
+
+
+def test_weight_decay_is_part_of_the_loss(batch):
+    from keras_saliency import SaliencyGAN, models
+
+    generator = models.SalGANGenerator((32, 32, 3), weights=None, width=1 / 16, weight_decay=0.01)
+    gan = SaliencyGAN(generator, models.SalGANDiscriminator((32, 32), width=0.25))
+    compiled(gan, "content")
+    penalty = float(sum(generator.losses))
+    logs = gan.train_on_batch(*batch, return_dict=True)
+    assert penalty > 0
+    assert logs["generator_loss"] - logs["content_loss"] == pytest.approx(penalty, rel=1e-4)
+
+
+def test_each_metric_gets_the_map_it_names(small_gan, batch):
+    gan = compiled(small_gan(), metrics=[metrics.NSS(), metrics.KLD()])
+    stimulus, targets = batch
+    logs = gan.evaluate(stimulus, targets, verbose=0, return_dict=True)
+    prediction = gan.predict(stimulus, verbose=0)
+    from keras_saliency import scores
+
+    assert logs["nss"] == pytest.approx(
+        np.mean(scores.nss(targets["fixation_map"], prediction)), abs=1e-5
+    )
+    assert logs["kld"] == pytest.approx(np.mean(scores.kld(targets["density"], prediction)), 1e-4)
+
+
+def test_predict_is_the_generator(small_gan, batch):
+    gan = compiled(small_gan())
+    np.testing.assert_array_equal(
+        gan.predict(batch[0], verbose=0), gan.generator.predict(batch[0], verbose=0)
+    )
+
+
+def test_logits_need_no_sigmoid(batch):
+    from keras_saliency import SaliencyGAN, models
+
+    stimulus, saliency_map = keras.Input((32, 32, 3)), keras.Input((32, 32, 1))
+    pair = keras.layers.Concatenate()([stimulus, saliency_map])
+    patches = keras.layers.Conv2D(1, 4, strides=4)(pair)
+    generator = models.SalGANGenerator((32, 32, 3), weights=None, width=1 / 16)
+    gan = SaliencyGAN(generator, keras.Model([stimulus, saliency_map], patches))
+    logits = keras.losses.BinaryCrossentropy(from_logits=True)
+    logs = compiled(gan, "joint", adversarial_loss=logits).train_on_batch(*batch, return_dict=True)
+    assert 0 <= logs["d_real"] <= 1 and np.isfinite(logs["discriminator_loss"])
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_saved_and_loaded_it_trains_on_exactly(small_gan, batch, tmp_path, policy):
+    keras.config.set_dtype_policy(policy)
+    gan = compiled(small_gan(), "alternate", content_weight=0.2)
+    gan.fit(*batch, batch_size=4, epochs=2, verbose=0, shuffle=False)
+    gan.train_on_batch(*batch)  # an odd number of turns
+    gan.save(tmp_path / "gan.keras")
+    keras.config.set_dtype_policy("float32")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    assert loaded.schedule == "alternate" and loaded.content_weight == 0.2
+    for name in ("generator_optimizer", "discriminator_optimizer"):
+        ours, theirs = getattr(gan, name).variables, getattr(loaded, name).variables
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a.numpy(), b.numpy())
+    logs = [
+        model.fit(*batch, batch_size=4, verbose=0, shuffle=False).history for model in (gan, loaded)
+    ]
+    assert logs[0] == logs[1]
+
+
+def test_each_optimizer_has_its_own_loss_scale(small_gan):
+    keras.config.set_dtype_policy("mixed_float16")
+    gan = compiled(small_gan())
+    scaled = keras.optimizers.LossScaleOptimizer
+    assert isinstance(gan.generator_optimizer, scaled)
+    assert isinstance(gan.discriminator_optimizer, scaled)
+    assert gan.generator_optimizer is not gan.discriminator_optimizer
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    assert not isinstance(compiled(small_gan()).generator_optimizer, scaled)
+
+
+def test_an_overflow_skips_one_network_and_not_the_other(small_gan, batch):
+    keras.config.set_dtype_policy("mixed_float16")
+    gan = compiled(small_gan(), "joint", content_weight=float("inf"))
+    before = snapshot(gan.generator), snapshot(gan.discriminator)
+    gan.train_on_batch(*batch)
+    assert not moved(before[0], gan.generator)
+    assert moved(before[1], gan.discriminator)
+    scales = [
+        o.dynamic_scale.numpy() for o in (gan.generator_optimizer, gan.discriminator_optimizer)
+    ]
+    assert scales[0] == scales[1] / 2
+
+
+def test_bfloat16_losses_are_float32s(small_gan, batch):
+    values = []
+    for policy in ("float32", "mixed_bfloat16"):
+        keras.config.set_dtype_policy(policy)
+        keras.utils.set_random_seed(5)
+        gan = compiled(small_gan(), "joint")
+        values.append(gan.train_on_batch(*batch, return_dict=True)["generator_loss"])
+    assert values[0] == pytest.approx(values[1], rel=0.02)
+
+
+def test_a_checkpoint_brings_everything_back(small_gan, batch, tmp_path):
+    keras.utils.set_random_seed(1)
+    gan = compiled(small_gan())
+    gan.fit(*batch, batch_size=4, verbose=0, shuffle=False)
+    checkpoints.save(str(tmp_path), gan, "adversarial", 3)
+    expected = gan.fit(*batch, batch_size=4, verbose=0, shuffle=False).history
+    other = compiled(small_gan())
+    checkpoints.restore(str(tmp_path), other)
+    assert checkpoints.last(str(tmp_path)) == ("adversarial", 3)
+    assert other.fit(*batch, batch_size=4, verbose=0, shuffle=False).history == expected
+
+
+def test_the_last_two_checkpoints_stay(small_gan, tmp_path):
+    gan = compiled(small_gan())
+    for epoch in (9, 10, 11):
+        checkpoints.save(str(tmp_path), gan, "content", epoch)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["epoch_0010.npz", "epoch_0011.npz"]
+
+
+def test_a_damaged_or_foreign_checkpoint_is_named(small_gan, tmp_path):
+    gan = compiled(small_gan(), "content")
+    (tmp_path / "epoch_0001.npz").write_bytes(b"PK damaged")
+    with pytest.raises(InputError, match=r"epoch_0001\.npz is damaged"):
+        checkpoints.last(str(tmp_path))
+    np.savez(tmp_path / "epoch_0002.npz", phase="content", epoch=2, v0=np.zeros(3))
+    with pytest.raises(InputError, match="another network"):
+        checkpoints.restore(str(tmp_path), gan)
+
+
+def test_wrong_arguments_are_named(small_gan):
+    gan = small_gan()
+    with pytest.raises(ValueError, match="`schedule` must be one of"):
+        compiled(gan, "both")
+    with pytest.raises(ValueError, match="discriminator_reduction"):
+        compiled(gan, discriminator_reduction="max")
+    with pytest.raises(ValueError, match="needs a `discriminator_optimizer`"):
+        gan.compile(adam(), schedule="joint")
+
+
+def test_fixation_losses_get_the_fixation_map(small_gan, batch):
+    """NegativeNSS falls when it is the content loss, so it saw the right target."""
+    gan = small_gan()
+    loss = losses.NegativeNSS()
+    gan.compile(adam(), schedule="content", content_loss=loss, content_downsample=1)
+    history = gan.fit(*batch, batch_size=8, epochs=15, verbose=0).history["content_loss"]
+    assert history[-1] < history[0]

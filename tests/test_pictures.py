@@ -1,0 +1,184 @@
+"""Whatever the file, the picture comes as people saw it; or one line says what is wrong."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_saliency import pictures
+from keras_saliency.errors import InputError
+
+# Four quadrants, so that a turned picture cannot be taken for another one.
+QUADRANTS = np.zeros((16, 24, 3), "uint8")
+QUADRANTS[:8, :12] = 250, 20, 20
+QUADRANTS[:8, 12:] = 20, 250, 20
+QUADRANTS[8:, :12] = 20, 20, 250
+
+
+def saved(folder, picture, name="a.png", **options):
+    path = str(folder / name)
+    picture.save(path, **options)
+    return path
+
+
+def read(path):
+    picture = pictures.read(path)
+    assert picture.dtype == "uint8"
+    assert picture.ndim == 3
+    assert picture.shape[2] == 3
+    return picture
+
+
+def refused(path, *words):
+    with pytest.raises(InputError) as caught:
+        pictures.read(str(path))
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in (os.path.basename(path), *words):
+        assert word in message
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.gif"])
+def test_rgb_comes_back_as_it_is(tmp_path, name):
+    np.testing.assert_array_equal(
+        read(saved(tmp_path, Image.fromarray(QUADRANTS), name)), QUADRANTS
+    )
+
+
+# By the EXIF standard: what has to be done to the stored pixels.
+TURNS = {
+    1: lambda p: p,
+    2: lambda p: p[:, ::-1],
+    3: lambda p: p[::-1, ::-1],
+    4: lambda p: p[::-1],
+    5: lambda p: p.transpose(1, 0, 2),
+    6: lambda p: np.rot90(p, -1),
+    7: lambda p: p.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda p: np.rot90(p),
+}
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+def test_a_picture_is_turned_by_its_exif_tag(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path, Image.fromarray(QUADRANTS), "a.jpg", quality=95, exif=exif)
+    expected = TURNS[orientation](QUADRANTS)
+    picture = read(path)
+    assert picture.shape == expected.shape
+    # JPEG blurs the edges of the quadrants.
+    assert np.median(np.abs(picture.astype(int) - expected)) < 10
+
+
+@pytest.mark.parametrize("mode", ["1", "L"])
+def test_gray_has_three_equal_channels(tmp_path, mode):
+    picture = read(saved(tmp_path, Image.fromarray(QUADRANTS).convert(mode)))
+    np.testing.assert_array_equal(picture[..., 0], picture[..., 1])
+    np.testing.assert_array_equal(picture[..., 0], picture[..., 2])
+
+
+def test_palette_becomes_its_colours(tmp_path):
+    picture = Image.fromarray(QUADRANTS).convert("P", palette=Image.Palette.ADAPTIVE, colors=4)
+    np.testing.assert_allclose(read(saved(tmp_path, picture)), QUADRANTS, atol=4)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_transparency_is_left_away(tmp_path, mode):
+    picture = Image.fromarray(QUADRANTS).convert("RGB" if mode == "RGBA" else "L").convert(mode)
+    assert read(saved(tmp_path, picture, "a.tif" if mode == "PA" else "a.png")).shape == (16, 24, 3)
+
+
+def test_the_colours_below_transparency_stay(tmp_path):
+    picture = Image.fromarray(QUADRANTS)
+    picture.putalpha(128)
+    np.testing.assert_array_equal(read(saved(tmp_path, picture)), QUADRANTS)
+
+
+def test_cmyk_becomes_rgb(tmp_path):
+    path = saved(tmp_path, Image.fromarray(QUADRANTS).convert("CMYK"), "a.jpg", quality=95)
+    difference = np.abs(read(path).astype(int) - QUADRANTS)
+    assert np.median(difference) < 10
+
+
+def test_sixteen_bits_of_gray_keep_their_shades(tmp_path):
+    ramp = np.linspace(0, 65535, 256).astype("uint16").reshape(16, 16)
+    picture = read(saved(tmp_path, Image.fromarray(ramp)))
+    np.testing.assert_allclose(picture[..., 0], ramp // 257, atol=1)
+
+
+def test_an_animation_is_its_first_frame(tmp_path):
+    first, second = Image.fromarray(QUADRANTS), Image.fromarray(255 - QUADRANTS)
+    path = saved(tmp_path, first, "a.gif", save_all=True, append_images=[second])
+    np.testing.assert_array_equal(read(path), QUADRANTS)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    refused(tmp_path / "nowhere.jpg", "no such file")
+
+
+def test_a_folder_is_named(tmp_path):
+    (tmp_path / "folder.jpg").mkdir()
+    refused(tmp_path / "folder.jpg")
+
+
+def test_a_file_of_no_bytes_is_named(tmp_path):
+    (tmp_path / "empty.jpg").touch()
+    refused(tmp_path / "empty.jpg", "not a picture")
+
+
+def test_a_text_file_that_is_called_jpg_is_named(tmp_path):
+    (tmp_path / "text.jpg").write_text("no picture at all\n" * 20)
+    refused(tmp_path / "text.jpg", "not a picture")
+
+
+@pytest.mark.parametrize("name", ["cut.jpg", "cut.png", "cut.tif", "cut.gif", "cut.webp"])
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_a_cut_off_picture_is_named(tmp_path, name, share):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype("uint8")
+    path = tmp_path / name
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    refused(path)
+
+
+def test_a_picture_that_is_too_large_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 16 * 24 - 1)
+    refused(saved(tmp_path, Image.fromarray(QUADRANTS)), "too large", "24x16")
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (6, 8, 1), (6, 8, 3)])
+def test_a_written_png_comes_back(tmp_path, shape):
+    picture = np.random.default_rng(0).integers(0, 256, shape).astype("uint8")
+    pictures.write_png(str(tmp_path / "new" / "a.png"), picture)
+    expected = np.broadcast_to(picture.reshape(6, 8, -1), (6, 8, 3))
+    np.testing.assert_array_equal(read(str(tmp_path / "new" / "a.png")), expected)
+    assert os.listdir(tmp_path / "new") == ["a.png"]
+
+
+def test_a_failed_png_leaves_the_old_one(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+    with pytest.raises(TypeError):
+        pictures.write_png(str(path), np.zeros((2, 2), "complex64"))
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_a_map_is_stretched_to_its_largest_value():
+    saliency_map = np.array([0.0, 0.1, 0.2, -0.1]).reshape(2, 2, 1)
+    assert pictures.to_uint8(saliency_map).ravel().tolist() == [0, 128, 255, 0]
+    assert pictures.to_uint8(saliency_map).dtype == "uint8"
+
+
+def test_a_zero_map_is_black():
+    assert not pictures.to_uint8(np.zeros((2, 2, 1))).any()
+
+
+def test_an_overlay_is_the_stimulus_where_it_is_transparent():
+    saliency_map = np.arange(16 * 24.0).reshape(16, 24, 1)
+    np.testing.assert_array_equal(pictures.overlay(QUADRANTS, saliency_map, alpha=0), QUADRANTS)
+    covered = pictures.overlay(QUADRANTS, saliency_map, alpha=1)
+    assert covered.dtype == "uint8"
+    assert covered.shape == QUADRANTS.shape
+    assert covered[0, 0].sum() < 20 < 600 < covered[-1, -1].sum()
