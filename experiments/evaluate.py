@@ -26,6 +26,7 @@ def main(argv=None):
     if not others:
         raise InputError(f"--split {args.split} leaves no training picture for the center bias")
 
+    training.load_tensorflow()
     from keras_saliency import evaluation, maps, prediction
 
     model = load_model(path)

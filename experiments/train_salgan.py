@@ -28,10 +28,12 @@ PAPER = {
     "optimizer": "adagrad",
     "learning_rate": 3e-4,
     "weight_decay": 1e-4,
+    "content_weight": 0.05,
     "width": 1.0,
 }
 # A few hundred pictures are too few steps for AdaGrad: Adam, warmed up, then
-# down to nothing along a cosine.
+# down to nothing along a cosine. They are also too few for a discriminator that
+# could be trusted with nineteen parts in twenty of the loss.
 SMALL = {
     **PAPER,
     "batch_size": 8,
@@ -40,6 +42,7 @@ SMALL = {
     "optimizer": "adam",
     "learning_rate": 1e-4,
     "weight_decay": 0.0,
+    "content_weight": 1.0,
 }
 # A few minutes on two cores, no download: every layer with a quarter of its filters.
 QUICK = {
@@ -52,8 +55,7 @@ QUICK = {
     "width": 0.25,
 }
 RECIPES = {"synthetic": QUICK, "osie": SMALL}  # any other dataset: PAPER
-ADVERSARIAL_SLOWDOWN = 0.2  # of Adam's rate: the generator is trained already
-CONTENT_WEIGHT = 0.05
+GENERATOR_SLOWDOWN = 0.2  # of Adam's rate in the adversarial phase: it is trained already
 CONTENT_DOWNSAMPLE = 4
 SAVE_EVERY = {"content": 5, "adversarial": 3}  # epochs, as in the authors' code
 
@@ -65,35 +67,57 @@ def main(argv=None):
 
     from keras_saliency import SaliencyGAN, checkpoints, models, pipeline
 
+    # Networks
     generator, encoder_weights = build_generator(args)
     discriminator = models.SalGANDiscriminator(
         args.size, width=args.width, weight_decay=args.weight_decay
     )
     gan = SaliencyGAN(generator, discriminator)
+
+    # Data
+    source = pipeline.load(train, args.size, sigma)
+    monitored = pipeline.load(test[: training.MONITORED], args.size, sigma)
+    steps = pipeline.steps_per_epoch(train, args.batch_size)
     training.write_config(run_dir, args, encoder_weights=encoder_weights)
 
-    steps = pipeline.steps_per_epoch(train, args.batch_size)
+    def fit(phase, first, last):
+        """Trains from epoch `first` to `last`; the order of the data follows from the epoch."""
+        if first >= last:
+            return
+        print(f"{phase} phase, epochs {first + 1} to {last}")
+        gan.fit(
+            pipeline.epochs(source, args.batch_size, seed=args.seed, initial_epoch=first),
+            steps_per_epoch=steps,
+            validation_data=pipeline.once(monitored, args.batch_size),
+            initial_epoch=first,
+            epochs=last,
+            shuffle=False,
+            verbose=training.verbosity(),
+            callbacks=training.callbacks(run_dir, phase, test, sigma, SAVE_EVERY[phase]),
+        )
+
+    # Content phase, then adversarial phase; a resumed run enters where it was cut off.
     saved = os.path.join(run_dir, "checkpoints")
     resumed, done = (args.resume and checkpoints.last(saved)) or (None, 0)
     if resumed != "adversarial":
         compile_content(gan, args, steps * args.content_epochs)
         if resumed:
             checkpoints.restore(saved, gan)
-        fit(gan, "content", done, args.content_epochs, run_dir, train, test, sigma, args)
+        fit("content", done, args.content_epochs)
         done = max(done, args.content_epochs)
     if args.epochs:
         compile_adversarial(gan, args, steps * args.epochs)
         if resumed == "adversarial":
             checkpoints.restore(saved, gan)
-        last = args.content_epochs + args.epochs
-        fit(gan, "adversarial", done, last, run_dir, train, test, sigma, args)
+        fit("adversarial", done, args.content_epochs + args.epochs)
 
+    # Export and scores
     table = training.finish(run_dir, generator, "SalGAN", train, test, sigma, args.size)
     print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
 
 
 def parse_args(argv):
-    parser = training.parser(__doc__, {})
+    parser = training.parser(__doc__)
     add = parser.add_argument
     add("--content-epochs", type=training.count, metavar="N", help="epochs of the phase before it")
     add("--content-loss", choices=("bce", "kld"), default="bce", help="bce is the paper's")
@@ -107,6 +131,8 @@ def parse_args(argv):
     for name, value in RECIPES.get(args.data, PAPER).items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
+    if args.encoder_weights != "none":
+        args.width = 1.0  # pretrained weights have their own
     return args
 
 
@@ -137,11 +163,11 @@ def compile_content(gan, args, steps):
 
 def compile_adversarial(gan, args, steps):
     # Each network gets every other batch.
-    optimizers = [optimizer(args, steps // 2, ADVERSARIAL_SLOWDOWN) for _ in range(2)]
     gan.compile(
-        *optimizers,
+        optimizer(args, steps // 2, GENERATOR_SLOWDOWN),
+        optimizer(args, steps // 2),
         schedule="alternate",
-        content_weight=CONTENT_WEIGHT,
+        content_weight=args.content_weight,
         **common_arguments(args),
     )
 
@@ -175,30 +201,6 @@ def common_arguments(args):
         "content_downsample": CONTENT_DOWNSAMPLE,
         "metrics": [metrics.NSS(), metrics.CC(), metrics.KLD()],
     }
-
-
-def fit(gan, phase, first, last, run_dir, train, test, sigma, args):
-    """Trains from epoch `first` to `last`; the data's order follows from the epoch."""
-    from keras_saliency import pipeline
-
-    if first >= last:
-        return
-    print(f"{phase} phase, epochs {first + 1} to {last}")
-    gan.fit(
-        pipeline.batches(
-            train, args.size, args.batch_size, sigma,
-            training=True, seed=args.seed, initial_epoch=first,
-        ),
-        steps_per_epoch=pipeline.steps_per_epoch(train, args.batch_size),
-        validation_data=pipeline.batches(
-            test[: training.MONITORED], args.size, args.batch_size, sigma
-        ),
-        initial_epoch=first,
-        epochs=last,
-        shuffle=False,
-        verbose=training.verbosity(),
-        callbacks=training.callbacks(run_dir, phase, test, sigma, SAVE_EVERY[phase]),
-    )  # fmt: skip
 
 
 if __name__ == "__main__":

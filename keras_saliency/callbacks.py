@@ -10,6 +10,15 @@ import tensorflow as tf
 from keras_saliency import checkpoints, evaluation, files, maps, pictures, pipeline, prediction
 
 
+class NaNGuard(keras.callbacks.Callback):
+    """Stops the run at the step whose loss is not finite, before anything saves it."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        for name, value in (logs or {}).items():
+            if name.endswith("loss") and not np.isfinite(value):
+                raise FloatingPointError(f"{name} became {value} in batch {batch + 1}")
+
+
 class MetricsCSV(keras.callbacks.Callback):
     """Keeps `metrics.csv`: one row an epoch, the phases one below the other.
 

@@ -23,7 +23,7 @@ def save(folder: str, model, phase: str, epoch: int) -> None:
         phase: str, the phase of the run that `epoch` ended in.
         epoch: int, epochs done since the run began.
     """
-    arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(_variables(model))}
+    arrays = {f"v{i}": v.numpy() for i, v in enumerate(_variables(model))}
     with files.replacing(os.path.join(folder, f"epoch_{epoch:04d}.npz")) as temporary:
         np.savez(temporary, phase=phase, epoch=epoch, **arrays)
     for old in _found(folder)[:-KEPT]:

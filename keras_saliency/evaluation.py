@@ -44,7 +44,7 @@ def score(saliency_maps, examples: list, sigma: float, baseline_map: np.ndarray)
         [0.0, 0.0]
     """
     shown = len(examples) > 50 and sys.stdout.isatty()
-    bar = keras.utils.Progbar(len(examples), unit_name="picture", verbose=shown)
+    bar = keras.utils.Progbar(len(examples), unit_name="picture", verbose=int(shown))
     rows = []
     for example, saliency_map in zip(examples, saliency_maps, strict=True):
         fixation_map = maps.fixation_map(example.fixations, example.size)[None]

@@ -6,6 +6,9 @@ never stopped.
 """
 
 import concurrent.futures
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -16,6 +19,7 @@ from keras_saliency.errors import InputError
 
 CACHE_BYTES = 4 * 1024**3  # more than this is read anew every epoch
 FOREVER = 1_000_000  # epochs
+PARALLEL = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
 
 
 def batches(
@@ -62,37 +66,75 @@ def batches(
         (2, 48, 64, 3) (2, 48, 64, 1)
         (2, 48, 64, 3) (2, 48, 64, 1)
     """
+    source = load(examples, size, sigma, cache_bytes)
+    if training:
+        return epochs(source, batch_size, mirror, seed, initial_epoch)
+    return once(source, batch_size)
+
+
+class Source(NamedTuple):
+    """Examples at the network's size: `fetch(index)` gives one's three arrays, in a graph."""
+
+    fetch: Callable
+    count: int
+
+
+def load(
+    examples: list, size: tuple[int, int], sigma: float, cache_bytes: int = CACHE_BYTES
+) -> Source:
+    """Reads the examples, if they fit into memory, for `epochs` and `once`.
+
+    For the arguments see `batches`, which does it all in one call. A run of
+    several phases loads once.
+    """
     if not examples:
         raise InputError("there are no pictures to make batches of")
-    batch_size = min(batch_size, len(examples))
-    fetch = _fetcher(examples, size, sigma, cache_bytes)
-    options = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
-    if not training:
-        dataset = tf.data.Dataset.range(len(examples)).map(fetch, **options)
-        return dataset.batch(batch_size).map(_as_inputs).prefetch(2)
+    height, width = size
+    if len(examples) * height * width * 6 <= cache_bytes:  # bytes: 3 + 2 + 1
+        stacks = [tf.constant(stack) for stack in _load_all(examples, size, sigma)]
+        return Source(lambda i: tuple(tf.gather(stack, i) for stack in stacks), len(examples))
+
+    def fetch(index):
+        fields = tf.numpy_function(
+            lambda i: _load(examples[i], size, sigma), [index], (tf.uint8, tf.float16, tf.uint8)
+        )
+        for field, channels in zip(fields, (3, 1, 1), strict=True):
+            field.set_shape((height, width, channels))
+        return tuple(fields)
+
+    return Source(fetch, len(examples))
+
+
+def once(source: Source, batch_size: int) -> tf.data.Dataset:
+    """Every example once, in order; the last batch may be smaller."""
+    dataset = tf.data.Dataset.range(source.count).map(source.fetch, **PARALLEL)
+    return dataset.batch(batch_size).map(_as_inputs).prefetch(2)
+
+
+def epochs(
+    source: Source, batch_size: int, mirror: bool = True, seed: int = 0, initial_epoch: int = 0
+) -> tf.data.Dataset:
+    """Endless shuffled epochs of `steps_per_epoch` whole batches, for training."""
 
     def epoch_batches(epoch):
         pair = tf.stack([tf.constant(seed, tf.int64), epoch])
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(examples), dtype=tf.int64), seed=pair
+            tf.range(source.count, dtype=tf.int64), seed=pair
         )
 
         def example(index):
-            fields = fetch(index)
+            fields = source.fetch(index)
             if not mirror:
                 return fields
-            coin = tf.random.stateless_uniform(
-                [], tf.random.experimental.stateless_fold_in(pair, index)
-            )
-            return tf.cond(
-                coin < 0.5, lambda: tuple(field[:, ::-1] for field in fields), lambda: fields
-            )
+            folded = tf.random.experimental.stateless_fold_in(pair, index)
+            heads = tf.random.stateless_uniform([], folded) < 0.5
+            return tf.cond(heads, lambda: tuple(f[:, ::-1] for f in fields), lambda: fields)
 
-        dataset = tf.data.Dataset.from_tensor_slices(order).map(example, **options)
-        return dataset.batch(batch_size, drop_remainder=True)
+        dataset = tf.data.Dataset.from_tensor_slices(order).map(example, **PARALLEL)
+        return dataset.batch(min(batch_size, source.count), drop_remainder=True)
 
-    epochs = tf.data.Dataset.range(initial_epoch, FOREVER).flat_map(epoch_batches)
-    return epochs.map(_as_inputs).prefetch(2)
+    endless = tf.data.Dataset.range(initial_epoch, FOREVER).flat_map(epoch_batches)
+    return endless.map(_as_inputs).prefetch(2)
 
 
 def steps_per_epoch(examples: list, batch_size: int) -> int:
@@ -127,32 +169,14 @@ def as_stimulus(picture, size: tuple[int, int]):
     return tf.clip_by_value(tf.round(resize(picture, size)), 0, 255)
 
 
-def _fetcher(examples, size, sigma, cache_bytes):
-    """A function from a tensor's index to the example's three arrays, in a graph."""
-    height, width = size
-    cached = len(examples) * height * width * 6 <= cache_bytes  # bytes: 3 + 2 + 1
-    if cached:
-        stacks = [tf.constant(stack) for stack in _load_all(examples, size, sigma)]
-        return lambda index: tuple(tf.gather(stack, index) for stack in stacks)
-
-    def fetch(index):
-        fields = tf.numpy_function(
-            lambda i: _load(examples[i], size, sigma), [index], (tf.uint8, tf.float16, tf.uint8)
-        )
-        for field, channels in zip(fields, (3, 1, 1), strict=True):
-            field.set_shape((height, width, channels))
-        return tuple(fields)
-
-    return fetch
-
-
 def _load_all(examples, size, sigma):
     """Every example's arrays, stacked; read by several threads, with a progress bar."""
     stacks = [
         np.empty((len(examples), *size, channels), dtype)
         for channels, dtype in ((3, "uint8"), (1, "float16"), (1, "uint8"))
     ]
-    bar = keras.utils.Progbar(len(examples), unit_name="picture", verbose=len(examples) > 200)
+    shown = len(examples) > 200 and sys.stdout.isatty()
+    bar = keras.utils.Progbar(len(examples), unit_name="picture", verbose=int(shown))
     with concurrent.futures.ThreadPoolExecutor() as threads:
         loaded = threads.map(lambda example: _load(example, size, sigma), examples)
         for i, fields in enumerate(loaded):

@@ -9,6 +9,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,12 +35,11 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def parser(description: str, defaults: dict) -> argparse.ArgumentParser:
-    """The flags that every training script has.
+def parser(description: str) -> argparse.ArgumentParser:
+    """The flags that every training script has; the recipe fills what is not given.
 
     Args:
         description: the script's docstring.
-        defaults: what differs from script to script: `epochs`, `batch_size`, `size`.
     """
     result = Parser(description)
     add = result.add_argument
@@ -58,7 +58,6 @@ def parser(description: str, defaults: dict) -> argparse.ArgumentParser:
     add("--resume", action="store_true", help="go on with the run in --run-dir")
     add("--seed", type=int, default=0, metavar="N", help="of weights, order and mirroring")
     add("--limit", type=_positive, metavar="N", help="use only the first N pictures of each split")
-    result.set_defaults(**defaults)
     return result
 
 
@@ -68,7 +67,8 @@ def parse(arguments: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
     if args.resume:
         if not args.run_dir:
             raise InputError("--resume needs the run to go on with: --run-dir DIR")
-        arguments.set_defaults(**_read_config(args.run_dir)["arguments"])
+        recorded = _read_config(args.run_dir)["arguments"]
+        arguments.set_defaults(**{**recorded, "size": tuple(recorded["size"])})  # JSON has lists
         args = arguments.parse_args(argv)
     return args
 
@@ -84,7 +84,7 @@ def start(args: argparse.Namespace, name: str) -> str:
     run_dir = args.run_dir or os.path.join("runs", f"{name}-{args.data}-{stamp}")
     if not args.resume and os.path.isdir(run_dir) and os.listdir(run_dir):
         raise InputError(f"{run_dir} is not empty: give --resume to go on with it, or another name")
-    _load_tensorflow()
+    load_tensorflow()
     import keras
 
     policy, reason = choose_precision(args.precision)
@@ -172,7 +172,7 @@ def callbacks(run_dir: str, phase: str, test: list, sigma: float, save_every: in
 
     logs = os.path.join(run_dir, "logs")
     return [
-        keras.callbacks.TerminateOnNaN(),
+        ours.NaNGuard(),
         ours.MetricsCSV(os.path.join(run_dir, "metrics.csv"), phase),
         keras.callbacks.TensorBoard(logs, write_graph=False),
         ours.Panels(
@@ -213,12 +213,22 @@ def run(main) -> None:
         main()
     except InputError as error:
         sys.exit(_complain(f"{script}: {error}"))
+    except FloatingPointError as error:
+        print(f"{script}: {error}; the last good epoch is in checkpoints/", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit(_complain(f"{script}: stopped; the run goes on with --resume"))
+        print(f"\n{script}: stopped; a run goes on with --resume --run-dir DIR", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        # Raised in a data pipeline, it comes out wrapped in TensorFlow's own.
+        wrapped = re.search(r"InputError: (.*)", str(error))
+        if not wrapped:
+            raise
+        sys.exit(_complain(f"{script}: {wrapped[1]}"))
 
 
-def _load_tensorflow():
-    """Imports TensorFlow without the dozen lines about the machine that it prints.
+def load_tensorflow() -> None:
+    """Imports TensorFlow without the lines about the machine that it prints.
 
     They come from below Python, before its own switch for them is read.
     """

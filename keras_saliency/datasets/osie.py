@@ -60,10 +60,12 @@ def _root(data_dir):
 def _records(path):
     """The file's records: `img`, and `subjects` with `fix_x`, `fix_y`, `fix_duration`."""
     try:
-        cells = io.loadmat(path, simplify_cells=True)["fixations"]
+        cells = np.atleast_1d(io.loadmat(path, simplify_cells=True)["fixations"])
         for record in cells:
             if not {"img", "subjects"} <= set(record):
                 raise KeyError("img")
+            # A lone cell comes out of SciPy as itself, not as a list of one.
+            record["subjects"] = np.atleast_1d(record["subjects"])
             for subject in record["subjects"]:
                 if len({np.size(subject[f"fix_{field}"]) for field in ("x", "y", "duration")}) > 1:
                     raise ValueError("uneven")
@@ -80,7 +82,7 @@ def _example(record, stimuli):
     if not os.path.isfile(path):
         raise InputError(f"no such file: {path}; fixations.mat names it")
     subjects = record["subjects"]
-    # A lone fixation comes out of SciPy as a number, not an array.
+    # Likewise a lone fixation, a number.
     xs = [np.atleast_1d(subject["fix_x"]) for subject in subjects]
     ys = [np.atleast_1d(subject["fix_y"]) for subject in subjects]
     durations = [np.atleast_1d(subject["fix_duration"]) for subject in subjects]

@@ -148,7 +148,7 @@ def SalGANDiscriminator(
     for layer in third:
         x = layer(x)
         if code:  # a constraint acts after a step; begin within it too
-            layer.kernel.assign(unit(layer.kernel))
+            layer.kernel.assign(unit(layer.kernel.value))
     x = layers.MaxPooling2D(name="pool3")(x)
     x = layers.Flatten(name="flatten")(x)
     for units, layer_name in ((100, "fc4"), (2, "fc5")):
