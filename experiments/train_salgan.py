@@ -15,7 +15,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import training
+from keras_saliency import runs, training
 from keras_saliency.errors import InputError
 
 # The paper's (SalGAN, sections 4.2 and 5), for SALICON's 10,000 pictures.
@@ -63,7 +63,8 @@ SAVE_EVERY = {"content": 5, "adversarial": 3}  # epochs, as in the authors' code
 def main(argv=None):
     args = parse_args(argv)
     train, test, sigma = training.load_data(args)
-    run_dir = training.start(args, "salgan")
+    run_dir = runs.create(args, "salgan")
+    training.prepare(args)
 
     from keras_saliency import SaliencyGAN, checkpoints, models, pipeline
 
@@ -76,9 +77,9 @@ def main(argv=None):
 
     # Data
     source = pipeline.load(train, args.size, sigma)
-    monitored = pipeline.load(test[: training.MONITORED], args.size, sigma)
+    monitored = pipeline.load(test[: runs.MONITORED], args.size, sigma)
     steps = pipeline.steps_per_epoch(train, args.batch_size)
-    training.write_config(run_dir, args, encoder_weights=encoder_weights)
+    runs.write_config(run_dir, args, encoder_weights=encoder_weights)
 
     def fit(phase, first, last):
         """Trains from epoch `first` to `last`; the order of the data follows from the epoch."""
@@ -93,7 +94,7 @@ def main(argv=None):
             epochs=last,
             shuffle=False,
             verbose=training.verbosity(),
-            callbacks=training.callbacks(run_dir, phase, test, sigma, SAVE_EVERY[phase]),
+            callbacks=runs.callbacks(run_dir, phase, test, sigma, SAVE_EVERY[phase]),
         )
 
     # Content phase, then adversarial phase; a resumed run enters where it was cut off.
@@ -112,7 +113,7 @@ def main(argv=None):
         fit("adversarial", done, args.content_epochs + args.epochs)
 
     # Export and scores
-    table = training.finish(run_dir, generator, "SalGAN", train, test, sigma, args.size)
+    table = runs.finish(run_dir, generator, "SalGAN", train, test, sigma, args.size)
     print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
 
 

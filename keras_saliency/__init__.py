@@ -32,6 +32,7 @@ _SUBMODULES = (
     "pictures",
     "pipeline",
     "prediction",
+    "runs",
     "scores",
     "training",
 )

@@ -73,11 +73,8 @@ def saved_model(model: keras.Model, folder: str) -> None:
                 ),
             )
             maps = generator(stimuli, training=False)
-            # Over indices: over tensors, an empty batch fails.
             pngs = tf.map_fn(
-                lambda i: _encode(maps[i], own_sizes[i]),
-                tf.range(tf.shape(maps)[0]),
-                fn_output_signature=tf.string,
+                lambda pair: _encode(*pair), (maps, own_sizes), fn_output_signature=tf.string
             )
             return {"saliency_png_bytes": pngs, "height_width": own_sizes}
 

@@ -4,7 +4,18 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_saliency import losses
+
 SCHEDULES = ("content", "alternate", "joint")
+# fmt: off
+TRACKERS = (
+    "generator_loss", "content_loss", "adversarial_loss", "discriminator_loss", "d_real", "d_fake",
+)
+COMPILED = (
+    "generator_optimizer", "discriminator_optimizer", "content_loss", "content_weight",
+    "content_downsample", "adversarial_loss", "discriminator_reduction", "schedule",
+)
+# fmt: on
 
 
 @keras.saving.register_keras_serializable(package="keras_saliency")
@@ -45,17 +56,7 @@ class SaliencyGAN(keras.Model):
         self.turn = self.add_weight(
             name="turn", shape=(), dtype="int32", initializer="zeros", trainable=False
         )
-        self.trackers = {
-            name: keras.metrics.Mean(name)
-            for name in (
-                "generator_loss",
-                "content_loss",
-                "adversarial_loss",
-                "discriminator_loss",
-                "d_real",
-                "d_fake",
-            )
-        }
+        self.trackers = {name: keras.metrics.Mean(name) for name in TRACKERS}
         self.score_metrics = []
         self.schedule = None
         self.built = True  # both networks are
@@ -108,11 +109,7 @@ class SaliencyGAN(keras.Model):
         if schedule != "content" and discriminator_optimizer is None:
             raise ValueError(f'schedule="{schedule}" needs a `discriminator_optimizer`.')
         super().compile(optimizer=None, loss=None, jit_compile=jit_compile, **kwargs)
-        if content_loss is None:
-            from keras_saliency.losses import DensityCrossentropy
-
-            content_loss = DensityCrossentropy()
-        self.content_loss = keras.losses.get(content_loss)
+        self.content_loss = keras.losses.get(content_loss or losses.DensityCrossentropy())
         self.adversarial_loss = adversarial_loss or keras.losses.BinaryCrossentropy()
         self.content_weight = content_weight
         self.content_downsample = content_downsample
@@ -198,12 +195,8 @@ class SaliencyGAN(keras.Model):
         d_gradients = discriminator_tape.gradient(d_scaled, self.discriminator.trainable_variables)
         _step(self.generator_optimizer, self.generator, generator_tape, scaled)
         self.discriminator_optimizer.apply(d_gradients, self.discriminator.trainable_variables)
-        self._track(
-            generator_loss=loss,
-            content_loss=content,
-            adversarial_loss=adversarial,
-            discriminator_loss=d_loss,
-        )
+        self._track(generator_loss=loss, content_loss=content, adversarial_loss=adversarial)
+        self._track(discriminator_loss=d_loss)
         self._track_verdicts(d_real=d_real, d_fake=d_fake)
         self._update_scores(targets, fake)
 
@@ -232,12 +225,12 @@ class SaliencyGAN(keras.Model):
             saliency_map = ops.average_pool(ops.cast(saliency_map, "float32"), pool, pool)
         return self.content_loss(target, saliency_map)
 
-    def _track(self, **losses):
+    def _track(self, **values):
         # Keras' losses come divided by the number of replicas, so that their
         # gradients add up; what is shown is not.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        for name, loss in losses.items():
-            self.trackers[name].update_state(loss * replicas)
+        for name, value in values.items():
+            self.trackers[name].update_state(value * replicas)
 
     def _track_verdicts(self, **verdicts):
         logits = getattr(self.adversarial_loss, "from_logits", False)
@@ -271,17 +264,7 @@ class SaliencyGAN(keras.Model):
     def get_compile_config(self):
         if not self.compiled:
             return {}
-        names = (
-            "generator_optimizer",
-            "discriminator_optimizer",
-            "content_loss",
-            "content_weight",
-            "content_downsample",
-            "adversarial_loss",
-            "discriminator_reduction",
-            "schedule",
-        )
-        config = {name: getattr(self, name) for name in names}
+        config = {name: getattr(self, name) for name in COMPILED}
         config["metrics"] = self.score_metrics
         return keras.saving.serialize_keras_object({**config, **self._compile_arguments})
 

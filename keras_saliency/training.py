@@ -1,26 +1,19 @@
-"""What the training scripts share: the command line, the run folder, one phase.
+"""What the scripts share: the command line, its mistakes, the data, the precision.
 
 Keras and TensorFlow are imported inside the functions, so that a mistake on the
 command line is answered at once.
 """
 
 import argparse
-import datetime
-import json
 import os
-import platform
 import re
-import subprocess
 import sys
 import tempfile
 
-import keras_saliency
-from keras_saliency import datasets, files
+from keras_saliency import datasets, runs
 from keras_saliency.errors import InputError
 
 DATASETS = tuple(name for name in datasets.__all__ if name != "Example")
-PANEL_PICTURES = 4
-MONITORED = 64  # test pictures scored after every epoch; nothing is chosen by them
 
 
 class Parser(argparse.ArgumentParser):
@@ -67,31 +60,21 @@ def parse(arguments: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
     if args.resume:
         if not args.run_dir:
             raise InputError("--resume needs the run to go on with: --run-dir DIR")
-        recorded = _read_config(args.run_dir)["arguments"]
+        recorded = runs.read_config(args.run_dir)["arguments"]
         arguments.set_defaults(**{**recorded, "size": tuple(recorded["size"])})  # JSON has lists
         args = arguments.parse_args(argv)
     return args
 
 
-def start(args: argparse.Namespace, name: str) -> str:
-    """Makes the run folder and sets precision and seed; returns the folder.
-
-    Raises:
-        InputError: if the folder holds something already and `args.resume` is
-            not set.
-    """
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    run_dir = args.run_dir or os.path.join("runs", f"{name}-{args.data}-{stamp}")
-    if not args.resume and os.path.isdir(run_dir) and os.listdir(run_dir):
-        raise InputError(f"{run_dir} is not empty: give --resume to go on with it, or another name")
+def prepare(args: argparse.Namespace) -> None:
+    """Loads TensorFlow and sets precision and seed."""
     load_tensorflow()
     import keras
 
     policy, reason = choose_precision(args.precision)
-    print(f"run folder: {run_dir}\nprecision: {policy} ({reason})")
+    print(f"precision: {policy} ({reason})")
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(args.seed)
-    return run_dir
 
 
 def choose_precision(precision: str) -> tuple[str, str]:
@@ -133,77 +116,6 @@ def load_data(args: argparse.Namespace) -> tuple[list, list, float]:
             )
         splits.append(examples)
     return *splits, dataset.SIGMA
-
-
-def write_config(run_dir: str, args: argparse.Namespace, **facts) -> None:
-    """Writes `config.json`: arguments, versions, machine, commit, and `facts`."""
-    import keras
-    import numpy
-    import tensorflow as tf
-
-    arguments = {key: value for key, value in vars(args).items() if key != "resume"}
-    files.write_json(
-        os.path.join(run_dir, "config.json"),
-        {
-            "arguments": {**arguments, "run_dir": run_dir},
-            "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
-            "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-            "precision": keras.config.dtype_policy().name,
-            "seed": args.seed,
-            "git_commit": _git_commit(),
-            "versions": {
-                "keras_saliency": keras_saliency.__version__,
-                "python": platform.python_version(),
-                "keras": keras.__version__,
-                "tensorflow": tf.__version__,
-                "numpy": numpy.__version__,
-            },
-            "machine": {"processor": processor(), "cores": os.cpu_count()},
-            **facts,
-        },
-    )
-
-
-def callbacks(run_dir: str, phase: str, test: list, sigma: float, save_every: int) -> list:
-    """What every phase of a run writes, in the order it must be written."""
-    import keras
-
-    from keras_saliency import callbacks as ours
-
-    logs = os.path.join(run_dir, "logs")
-    return [
-        ours.NaNGuard(),
-        ours.MetricsCSV(os.path.join(run_dir, "metrics.csv"), phase),
-        keras.callbacks.TensorBoard(logs, write_graph=False),
-        ours.Panels(
-            test[:PANEL_PICTURES],
-            sigma,
-            os.path.join(logs, "validation"),
-            os.path.join(run_dir, "pictures"),
-        ),
-        ours.Generators(os.path.join(run_dir, "epochs"), save_every),
-        ours.Checkpoints(os.path.join(run_dir, "checkpoints"), phase),
-    ]
-
-
-def finish(run_dir, generator, name, train, test, sigma, baseline_size) -> str:
-    """Exports the generator, scores it beside the center bias, returns the table."""
-    from keras_saliency import evaluation, export, maps, prediction
-
-    final = export.float32_copy(generator)
-    with files.replacing(os.path.join(run_dir, "model.keras")) as temporary:
-        final.save(temporary)
-    export.saved_model(final, os.path.join(run_dir, "saved_model", "1"))
-    bias = maps.center_bias(train, baseline_size, sigma)
-    stimuli = map(evaluation.stimulus, test)
-    scored = {
-        name: evaluation.score(prediction.saliency_maps(generator, stimuli), test, sigma, bias),
-        "center bias": evaluation.score(evaluation.center_bias_maps(bias, test), test, sigma, bias),
-    }
-    files.write_csv(os.path.join(run_dir, "scores.csv"), scored[name])
-    table = evaluation.table(evaluation.PROTOCOL.format(sigma=sigma), scored)
-    files.write_text(os.path.join(run_dir, "scores.md"), table + "\n")
-    return table
 
 
 def run(main) -> None:
@@ -248,16 +160,6 @@ def load_tensorflow() -> None:
             os.close(stderr)
 
 
-def processor() -> str:
-    """The processor's name, for tables of times."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = (line.split(":", 1)[1].strip() for line in file if "model name" in line)
-            return next(names, platform.processor())
-    except OSError:
-        return platform.processor()
-
-
 def verbosity() -> int:
     """Of Keras' `fit`: a bar for a person, a line an epoch for a file."""
     return 1 if sys.stdout.isatty() else 2
@@ -266,26 +168,6 @@ def verbosity() -> int:
 def _complain(line):
     print(line, file=sys.stderr)
     return 2
-
-
-def _read_config(run_dir):
-    path = os.path.join(run_dir, "config.json")
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except FileNotFoundError:
-        raise InputError(f"no such file: {path}; there is no run to resume") from None
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error})") from error
-
-
-def _git_commit():
-    folder = os.path.dirname(os.path.abspath(__file__))
-    command = ["git", "-C", folder, "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def _size(text):

@@ -20,9 +20,10 @@ LEVELS = [
     {"prediction", "gan"},
     {"evaluation", "checkpoints", "export"},
     {"callbacks"},
+    {"runs"},
     {"training"},
 ]
-USES_TENSORFLOW = {"pipeline", "gan", "callbacks", "export", "prediction", "training"}
+USES_TENSORFLOW = {"pipeline", "gan", "callbacks", "export", "prediction", "runs", "training"}
 
 
 def imported(source):

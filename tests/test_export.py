@@ -1,0 +1,85 @@
+import io
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_saliency import export, models, pictures, prediction
+
+
+@pytest.fixture(scope="module")
+def generator():
+    keras.utils.set_random_seed(3)
+    return models.SalGANGenerator((32, 48, 3), weights=None, width=1 / 16)
+
+
+@pytest.fixture(scope="module")
+def signatures(generator, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export") / "1"
+    export.saved_model(generator, str(folder))
+    # The loaded object must outlive its signatures.
+    loaded = tf.saved_model.load(str(folder))
+    return {"loaded": loaded, **loaded.signatures}
+
+
+def picture(height, width, kind, seed=0):
+    """A smooth random picture's file and its path-free pixels as Pillow decodes them."""
+    random = np.random.default_rng(seed)
+    small = Image.fromarray(random.integers(0, 256, (6, 8, 3)).astype("uint8"))
+    buffer = io.BytesIO()
+    small.resize((width, height), Image.Resampling.BICUBIC).save(buffer, kind)
+    return buffer.getvalue(), np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def test_array_signature_predicts_what_prediction_predicts(generator, signatures):
+    stimuli = np.random.default_rng(0).integers(0, 256, (3, 50, 70, 3)).astype("uint8")
+    served = signatures["array"](stimulus=tf.constant(stimuli))["saliency_map"].numpy()
+    ours = np.stack(list(prediction.saliency_maps(generator, stimuli)))
+    assert served.shape == (3, 50, 70, 1) and served.dtype == np.float32
+    np.testing.assert_allclose(served, ours, atol=1e-5)
+
+
+def test_bytes_of_mixed_sizes_come_back_at_their_own(generator, signatures):
+    (jpeg, first), (png, second) = picture(60, 80, "JPEG"), picture(45, 33, "PNG", seed=1)
+    served = signatures["serving_default"](image_bytes=tf.constant([jpeg, png]))
+    assert served["height_width"].numpy().tolist() == [[60, 80], [45, 33]]
+    ours = prediction.saliency_maps(generator, [first, second])
+    for content, saliency_map in zip(served["saliency_png_bytes"].numpy(), ours, strict=True):
+        decoded = np.asarray(Image.open(io.BytesIO(content)))[..., None].astype(int)
+        # JPEGs too: the graph decodes the very pixels that Pillow does.
+        assert abs(decoded - pictures.to_uint8(saliency_map)).max() <= 1
+
+
+def test_nothing_in_the_graph_needs_python_or_xla(signatures):
+    for name in ("array", "serving_default"):
+        graph = signatures[name].graph.as_graph_def()
+        nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+        assert not {node.op for node in nodes} & {"PyFunc", "EagerPyFunc", "NumpyFunction"}
+        assert not any("_XlaMustCompile" in f.attr and f.attr["_XlaMustCompile"].b
+                       for f in graph.library.function)  # fmt: skip
+
+
+@pytest.mark.parametrize("encoder", ["vgg16", "mobilenet"])
+def test_float32_copy_of_a_mixed_network_has_its_weights(encoder):
+    width = 0.25
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    mixed = models.SalGANGenerator((32, 32, 3), encoder=encoder, weights=None, width=width)
+    keras.config.set_dtype_policy("float32")
+    plain = models.SalGANGenerator((32, 32, 3), encoder=encoder, weights=None, width=width)
+    plain.set_weights(mixed.get_weights())
+    stimulus = np.random.default_rng(0).random((2, 32, 32, 3)) * 255
+    copy = export.float32_copy(mixed)
+    np.testing.assert_array_equal(
+        copy.predict(stimulus, verbose=0), plain.predict(stimulus, verbose=0)
+    )
+    assert copy.name == mixed.name
+
+
+def test_an_export_replaces_the_one_before_it(generator, tmp_path):
+    folder = tmp_path / "1"
+    folder.mkdir()
+    (folder / "old").write_text("")
+    export.saved_model(generator, str(folder))
+    assert (folder / "saved_model.pb").is_file() and not (folder / "old").exists()
