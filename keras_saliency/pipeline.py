@@ -68,7 +68,7 @@ def batches(
     """
     source = load(examples, size, sigma, cache_bytes)
     if training:
-        return epochs(source, batch_size, mirror, seed, initial_epoch)
+        return epochs(source, batch_size, mirror, seed=seed, initial_epoch=initial_epoch)
     return once(source, batch_size)
 
 
@@ -112,9 +112,30 @@ def once(source: Source, batch_size: int) -> tf.data.Dataset:
 
 
 def epochs(
-    source: Source, batch_size: int, mirror: bool = True, seed: int = 0, initial_epoch: int = 0
+    source: Source,
+    batch_size: int,
+    mirror: bool = True,
+    zoom: float = 0.0,
+    color: float = 0.0,
+    seed: int = 0,
+    initial_epoch: int = 0,
 ) -> tf.data.Dataset:
-    """Endless shuffled epochs of `steps_per_epoch` whole batches, for training."""
+    """Endless shuffled epochs of `steps_per_epoch` whole batches, for training.
+
+    Args:
+        source: of `load`.
+        batch_size: int.
+        mirror: turn left and right around in half of the pictures.
+        zoom: float, 0-1. Cut out a window of between `1 - zoom` and 1 of the
+            sides, anywhere, and enlarge it to the whole. Weakens the center
+            bias that the network learns.
+        color: float, 0-1. Change contrast and saturation by up to this factor,
+            brightness by up to this share of 255.
+        seed: int, of order and augmentation.
+        initial_epoch: int, the epoch that training begins (or resumes) with.
+
+    Returns: as `batches`.
+    """
 
     def epoch_batches(epoch):
         pair = tf.stack([tf.constant(seed, tf.int64), epoch])
@@ -123,12 +144,8 @@ def epochs(
         )
 
         def example(index):
-            fields = source.fetch(index)
-            if not mirror:
-                return fields
-            folded = tf.random.experimental.stateless_fold_in(pair, index)
-            heads = tf.random.stateless_uniform([], folded) < 0.5
-            return tf.cond(heads, lambda: tuple(f[:, ::-1] for f in fields), lambda: fields)
+            dice = tf.random.experimental.stateless_fold_in(pair, index)
+            return _augmented(source.fetch(index), dice, mirror, zoom, color)
 
         dataset = tf.data.Dataset.from_tensor_slices(order).map(example, **PARALLEL)
         return dataset.batch(min(batch_size, source.count), drop_remainder=True)
@@ -167,6 +184,36 @@ def as_stimulus(picture, size: tuple[int, int]):
     Returns: float32 tensor `(height, width, 3)`, or a batch, 0-255.
     """
     return tf.clip_by_value(tf.round(resize(picture, size)), 0, 255)
+
+
+def _augmented(fields, dice, mirror, zoom, color):
+    """The example's three arrays, changed alike by what the dice say."""
+    flip, side, top, left, light, contrast, saturation = tf.unstack(
+        tf.random.stateless_uniform([7], dice)
+    )
+    if mirror:
+        fields = tf.cond(flip < 0.5, lambda: tuple(f[:, ::-1] for f in fields), lambda: fields)
+    stimulus, density, counts = fields
+    if zoom:
+        height, width = stimulus.shape[:2]
+        side = 1 - zoom * side
+        box = tf.stack([top * (1 - side), left * (1 - side)])
+        box = tf.concat([box, box + side], 0)[None]
+
+        def cut(field, method):
+            field = tf.cast(field, "float32")[None]
+            return tf.image.crop_and_resize(field, box, [0], (height, width), method)[0]
+
+        stimulus, density = cut(stimulus, "bilinear"), cut(density, "bilinear")
+        density = density / tf.maximum(tf.reduce_max(density), 1e-6)
+        counts = cut(counts, "nearest")
+    if color:
+        spread = lambda die: 1 + color * (2 * die - 1)  # noqa: E731
+        stimulus = tf.cast(stimulus, "float32") / 255 + color * (2 * light - 1)
+        stimulus = tf.image.adjust_contrast(stimulus, spread(contrast))
+        gray = tf.reduce_mean(stimulus, -1, keepdims=True)
+        stimulus = (gray + (stimulus - gray) * spread(saturation)) * 255
+    return tf.clip_by_value(tf.cast(stimulus, "float32"), 0, 255), density, counts
 
 
 def _load_all(examples, size, sigma):
