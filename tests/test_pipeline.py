@@ -231,3 +231,51 @@ def test_a_stimulus_is_whole_gray_levels():
     stimulus = np.asarray(pipeline.as_stimulus(noise, (5, 20)))
     assert stimulus.dtype == "float32"
     assert ((stimulus >= 0) & (stimulus <= 255) & (stimulus == np.round(stimulus))).all()
+
+
+def disc_example(x, y, size=(48, 64)):
+    """A white disc on gray, and fixations on it and nowhere else."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    disc = np.hypot(rows - y, columns - x) < 5
+    image = np.where(disc[..., None], np.uint8(255), np.uint8(90)).repeat(3, -1)
+    return Example(f"{x}-{y}.png", size, np.full((20, 2), (x, y), "float32"), image=image)
+
+
+def center_of(maps_):
+    """Row and column of each map's middle of mass."""
+    maps_ = maps_.mean(-1)
+    rows, columns = np.mgrid[: maps_.shape[1], : maps_.shape[2]]
+    total = maps_.sum((1, 2))
+    return np.stack([(maps_ * rows).sum((1, 2)), (maps_ * columns).sum((1, 2))], 1) / total[:, None]
+
+
+def test_zoom_moves_stimulus_density_and_fixations_together():
+    source = pipeline.load([disc_example(30, 22), disc_example(36, 26)], (48, 64), SIGMA)
+    dataset = pipeline.epochs(source, 2, mirror=True, zoom=0.4)
+    stimulus, density, counts = fields(dataset, 20)
+    on_disc = center_of(np.clip(stimulus - 95, 0, None))
+    assert np.abs(center_of(density) - on_disc).max() < 1.0
+    assert np.abs(center_of(counts) - on_disc).max() < 1.5
+    assert np.ptp(on_disc, axis=0).min() > 5
+    np.testing.assert_allclose(density.max((1, 2, 3)), 1, atol=1e-3)
+
+
+def test_color_changes_the_stimulus_alone_and_keeps_its_range():
+    source = pipeline.load([disc_example(30, 22)] * 2, (48, 64), SIGMA)
+    plain = fields(pipeline.epochs(source, 2, mirror=False), 8)
+    colored = fields(pipeline.epochs(source, 2, mirror=False, color=0.5), 8)
+    np.testing.assert_array_equal(plain[1], colored[1])
+    np.testing.assert_array_equal(plain[2], colored[2])
+    assert colored[0].min() >= 0 and colored[0].max() <= 255
+    backgrounds = colored[0][:, 0, 0, 0]
+    assert np.ptp(backgrounds) > 50
+
+
+def test_augmentation_of_a_resumed_epoch_is_the_same():
+    source = pipeline.load(make_examples(4), SIZE, SIGMA)
+    settings = {"zoom": 0.3, "color": 0.3, "seed": 4}
+    whole = taken(pipeline.epochs(source, 2, **settings), 6)[4:]
+    resumed = taken(pipeline.epochs(source, 2, **settings, initial_epoch=2), 2)
+    for ours, theirs in zip(whole, resumed, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
