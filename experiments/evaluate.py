@@ -7,41 +7,31 @@ own size; `--csv` keeps them, a row a picture.
 """
 
 import os
+import zipfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
 from keras_saliency import datasets, files, training
 from keras_saliency.errors import InputError
 
-CENTER_BIAS_SIZE = (192, 256)
-
 
 def main(argv=None):
     args = parse_args(argv)
     path = model_file(args.model)
-    dataset = getattr(datasets, args.data)
-    examples = dataset.load(args.data_dir, args.split, limit=args.limit)
-    # Never from the pictures that are scored.
-    others = [e for e in dataset.load(args.data_dir, "train") if e.name not in names(examples)]
+    examples = training.load_split(args, args.split, args.limit)
+    scored_names = {example.name for example in examples}
+    # The center bias is never made of the pictures that are scored.
+    others = [e for e in training.load_split(args, "train") if e.name not in scored_names]
     if not others:
         raise InputError(f"--split {args.split} leaves no training picture for the center bias")
 
     training.load_tensorflow()
-    from keras_saliency import evaluation, maps, prediction
+    from keras_saliency import evaluation
 
-    model = load_model(path)
-    bias = maps.center_bias(others, CENTER_BIAS_SIZE, dataset.SIGMA)
-    stimuli = map(evaluation.stimulus, examples)
-    scored = {
-        args.model: prediction.saliency_maps(model, stimuli),
-        "center bias": evaluation.center_bias_maps(bias, examples),
-    }
-    scored = {
-        name: evaluation.score(saliency_maps, examples, dataset.SIGMA, bias)
-        for name, saliency_maps in scored.items()
-    }
-    title = f"{args.data} {args.split}, {len(examples)} pictures: "
-    print(evaluation.table(title + evaluation.PROTOCOL.format(sigma=dataset.SIGMA), scored))
+    sigma = getattr(datasets, args.data).SIGMA
+    scored = evaluation.beside_center_bias(args.model, load_model(path), others, examples, sigma)
+    title = evaluation.title(f"{args.data} {args.split}", examples, sigma)
+    print(f"\n{evaluation.table(title, scored)}")
     if args.csv:
         files.write_csv(args.csv, scored[args.model])
 
@@ -53,13 +43,9 @@ def parse_args(argv):
     add("--data", choices=training.DATASETS, default="synthetic", help="default: %(default)s")
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
     add("--split", default="test", help="default: %(default)s")
-    add("--limit", type=int, metavar="N", help="only the first N pictures")
+    add("--limit", type=training.positive, metavar="N", help="only the first N pictures")
     add("--csv", default="", metavar="FILE", help="where to write the scores of every picture")
     return parser.parse_args(argv)
-
-
-def names(examples):
-    return {example.name for example in examples}
 
 
 def model_file(model):
@@ -70,15 +56,17 @@ def model_file(model):
 
 
 def load_model(path):
+    """The generator in a .keras file, which may hold it alone or a whole SaliencyGAN."""
     import keras
 
-    from keras_saliency import layers, losses, metrics  # noqa: F401  registers what a file may name
+    from keras_saliency import gan, layers, losses, metrics  # noqa: F401  what a file may name
 
     try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
+        model = keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().partition("\n")[0]
         raise InputError(f"{path} cannot be loaded as a Keras model ({reason})") from error
+    return getattr(model, "generator", model)
 
 
 if __name__ == "__main__":

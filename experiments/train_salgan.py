@@ -15,7 +15,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import runs, training
+from keras_saliency import datasets, runs, training
 from keras_saliency.errors import InputError
 
 # The paper's (SalGAN, sections 4.2 and 5), for SALICON's 10,000 pictures.
@@ -64,39 +64,33 @@ SAVE_EVERY = {"content": 5, "adversarial": 3}  # epochs, as in the authors' code
 
 def main(argv=None):
     args = parse_args(argv)
-    train, test, sigma = training.load_data(args)
+    train, test = (training.load_split(args, split, args.limit) for split in ("train", "test"))
+    sigma = getattr(datasets, args.data).SIGMA
     run_dir = runs.create(args, "salgan")
     training.prepare(args)
 
-    from keras_saliency import SaliencyGAN, checkpoints, models, pipeline
+    from keras_saliency import SaliencyGAN, models, pipeline
 
     # Networks
-    generator, encoder_weights = build_generator(args)
+    generator = build_generator(args)
     discriminator = models.SalGANDiscriminator(
         args.size, width=args.width, weight_decay=args.weight_decay
     )
     gan = SaliencyGAN(generator, discriminator)
 
-    # Data
+    # Data; a picture that cannot be read is found before anything is written
     source = pipeline.load(train, args.size, sigma)
     monitored = pipeline.load(test[: runs.MONITORED], args.size, sigma)
-    steps = pipeline.steps_per_epoch(train, args.batch_size)
-    runs.write_config(run_dir, args, encoder_weights=encoder_weights)
+    runs.write_config(run_dir, args, pictures={"train": len(train), "test": len(test)})
 
     def fit(phase, first, last):
         """Trains from epoch `first` to `last`; the order of the data follows from the epoch."""
-        if first >= last:
-            return
         print(f"{phase} phase, epochs {first + 1} to {last}")
         gan.fit(
             pipeline.epochs(
-                source,
-                args.batch_size,
-                **args.augmentation,
-                seed=args.seed,
-                initial_epoch=first,
+                source, args.batch_size, **args.augmentation, seed=args.seed, initial_epoch=first
             ),
-            steps_per_epoch=steps,
+            steps_per_epoch=pipeline.steps_per_epoch(train, args.batch_size),
             validation_data=pipeline.once(monitored, args.batch_size),
             initial_epoch=first,
             epochs=last,
@@ -105,24 +99,40 @@ def main(argv=None):
             callbacks=runs.callbacks(run_dir, phase, test, sigma, SAVE_EVERY[phase]),
         )
 
-    # Content phase, then adversarial phase; a resumed run enters where it was cut off.
-    saved = os.path.join(run_dir, "checkpoints")
-    resumed, done = (args.resume and checkpoints.last(saved)) or (None, 0)
-    if resumed != "adversarial":
-        compile_content(gan, args, steps * args.content_epochs)
-        if resumed:
-            checkpoints.restore(saved, gan)
-        fit("content", done, args.content_epochs)
-        done = max(done, args.content_epochs)
-    if args.epochs:
-        compile_adversarial(gan, args, steps * args.epochs)
-        if resumed == "adversarial":
-            checkpoints.restore(saved, gan)
-        fit("adversarial", done, args.content_epochs + args.epochs)
+    train_phases(gan, args, run_dir, pipeline.steps_per_epoch(train, args.batch_size), fit)
 
     # Export and scores
-    table = runs.finish(run_dir, generator, "SalGAN", train, test, sigma, args.size)
+    table = runs.finish(run_dir, generator, "SalGAN", train, test, sigma, args.data)
     print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
+
+
+def train_phases(gan, args, run_dir, steps, fit):
+    """Content phase, then adversarial phase; a resumed run enters where it was cut off."""
+    from keras_saliency import checkpoints
+
+    saved = os.path.join(run_dir, "checkpoints")
+    phase, done = (args.resume and checkpoints.last(saved)) or (None, 0)
+    last = args.content_epochs + args.epochs
+    if done > (last if phase == "adversarial" else args.content_epochs) or (
+        phase == "adversarial" and done <= args.content_epochs
+    ):
+        raise InputError(
+            f"{run_dir} has {done} epochs behind it, the last in its {phase} phase: "
+            "--content-epochs and --epochs cannot end before that"
+        )
+    if phase != "adversarial":
+        compile_content(gan, args, steps * args.content_epochs)
+        if phase:
+            checkpoints.restore(saved, gan)
+        if done < args.content_epochs:
+            fit("content", done, args.content_epochs)
+    if last > args.content_epochs:
+        compile_adversarial(gan, args, steps * args.epochs)
+        if phase == "adversarial":
+            checkpoints.restore(saved, gan)
+        first = max(done, args.content_epochs)
+        if first < last:
+            fit("adversarial", first, last)
 
 
 def parse_args(argv):
@@ -146,24 +156,24 @@ def parse_args(argv):
 
 
 def build_generator(args):
-    """The generator, and what its encoder started from."""
+    """The generator; notes in `args` what its encoder started from if that was left open."""
     from keras_saliency import models
 
-    wanted = args.encoder_weights
     options = {"encoder": args.encoder, "width": args.width, "weight_decay": args.weight_decay}
 
     def build(weights):
         return models.SalGANGenerator((*args.size, 3), weights=weights, **options)
 
-    if wanted == "none":
-        return build(None), "random"
-    if wanted != "auto":
-        return build(wanted), wanted
+    if args.encoder_weights != "auto":
+        return build(None if args.encoder_weights == "none" else args.encoder_weights)
     try:
-        return build("imagenet"), "imagenet"
+        generator = build("imagenet")
+        args.encoder_weights = "imagenet"
     except InputError as error:
         print(f"WARNING: the encoder starts from RANDOM weights: {error}")
-        return build(None), "random"
+        generator = build(None)
+        args.encoder_weights = "none"
+    return generator
 
 
 def compile_content(gan, args, steps):

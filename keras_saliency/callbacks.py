@@ -77,7 +77,7 @@ class Panels(keras.callbacks.Callback):
             self._row(*fields)
             for fields in zip(self.examples, self.stimuli, self.densities, predictions, strict=True)
         ]
-        with self.writer.as_default(step=epoch + 1):
+        with self.writer.as_default(step=epoch):
             for example, row in zip(self.examples, rows, strict=True):
                 name = f"stimulus, fixations, density, prediction, overlay/{example.name}"
                 tf.summary.image(name, row[None])
@@ -99,7 +99,7 @@ class Panels(keras.callbacks.Callback):
         panels = [
             _shrink(stimulus, small),
             fixations,
-            _gray(_shrink(density * 255 / density.max(), small)),
+            _gray(_shrink(pictures.to_uint8(density), small)),
             _gray(_shrink(pictures.to_uint8(saliency_map), small)),
             _shrink(pictures.overlay(stimulus, saliency_map), small),
         ]

@@ -35,8 +35,8 @@ def last(folder: str) -> tuple[str, int] | None:
     paths = _found(folder)
     if not paths:
         return None
-    with _opened(paths[-1]) as arrays:
-        return str(arrays["phase"]), int(arrays["epoch"])
+    arrays = _read(paths[-1])
+    return str(arrays["phase"]), int(arrays["epoch"])
 
 
 def restore(folder: str, model) -> None:
@@ -47,11 +47,12 @@ def restore(folder: str, model) -> None:
     """
     path = _found(folder)[-1]
     variables = _variables(model)
-    with _opened(path) as arrays:
-        if len(arrays.files) != len(variables) + 2:
-            raise InputError(f"{path} is of another network or other optimizers than these")
-        for i, variable in enumerate(variables):
-            variable.assign(arrays[f"v{i}"])
+    arrays = _read(path)
+    values = [arrays[f"v{i}"] for i in range(len(arrays) - 2)]
+    if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+        raise InputError(f"{path} is of another network or other optimizers than these")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def _variables(model):
@@ -66,8 +67,11 @@ def _found(folder):
     return sorted(glob.glob(os.path.join(glob.escape(folder), "epoch_*.npz")))
 
 
-def _opened(path):
+def _read(path):
+    """All arrays of a checkpoint; nothing is used before everything has been read."""
     try:
-        return np.load(path, allow_pickle=False)
+        with np.load(path, allow_pickle=False) as arrays:
+            values = {name: arrays[name] for name in arrays.files}
+        return {"phase": values.pop("phase"), "epoch": values.pop("epoch"), **values}
     except Exception as error:  # a cut-off zip raises half a dozen kinds
         raise InputError(f"{path} is damaged ({error}); delete it to use the one before") from error

@@ -5,14 +5,11 @@ import sys
 import keras
 import numpy as np
 
-from keras_saliency import maps, pictures, pipeline, scores
+from keras_saliency import maps, pictures, pipeline, prediction, scores
 
 # Column, and whether a higher value is better.
 SCORES = {"nss": True, "cc": True, "sim": True, "kld": False, "ig": True}
-PROTOCOL = (
-    "scores at each picture's own size against its density (sigma {sigma:g} px) and all its "
-    "fixations; per picture, then averaged; ig over the training split's center bias"
-)
+CENTER_BIAS_SIZE = (192, 256)
 
 
 def stimulus(example) -> np.ndarray:
@@ -69,6 +66,37 @@ def center_bias_maps(center_bias: np.ndarray, examples: list):
     """Yields the center bias at every example's size, as a model's maps would come."""
     for example in examples:
         yield np.asarray(pipeline.resize(center_bias, example.size))
+
+
+def beside_center_bias(
+    name: str, model: keras.Model, train: list, test: list, sigma: float
+) -> dict[str, list[dict]]:
+    """Scores a model and, as the row to compare it with, the center bias.
+
+    Args:
+        name: str, the model's key in the result.
+        model: a generator.
+        train: examples that the center bias is made of, none of `test`.
+        test: examples to score.
+        sigma: blur of the density in pixels of each picture.
+
+    Returns: rows of `score` by name; the second name is "center bias".
+    """
+    bias = maps.center_bias(train, CENTER_BIAS_SIZE, sigma)
+    predicted = {
+        name: prediction.saliency_maps(model, map(stimulus, test)),
+        "center bias": center_bias_maps(bias, test),
+    }
+    return {key: score(found, test, sigma, bias) for key, found in predicted.items()}
+
+
+def title(data: str, examples: list, sigma: float) -> str:
+    """What a table's scores were taken of, and how."""
+    return (
+        f"{data}, {len(examples)} pictures: scores at each picture's own size against its "
+        f"density (sigma {sigma:g} px) and all its fixations; per picture, then averaged; "
+        "ig over the training split's center bias"
+    )
 
 
 def means(rows: list[dict]) -> dict[str, float]:

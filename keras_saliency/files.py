@@ -13,8 +13,9 @@ import tempfile
 def replacing(path: str):
     """Yields a temporary path beside `path`; on success it takes `path`'s place.
 
-    What was at `path` before stays untouched until the new file or folder is
-    complete and on the disk; if the block raises, it stays for good.
+    What was at `path` before stays untouched until the new file, or every file
+    of the new folder, is complete and on the disk; if the block raises, it
+    stays for good.
 
     Args:
         path: file or folder to write; its parent is made if it is missing.
@@ -33,10 +34,8 @@ def replacing(path: str):
     temporary, old = os.path.join(room, name), os.path.join(room, f".{name}-replaced")
     try:
         yield temporary
-        if os.path.isfile(temporary):
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-        elif os.path.isdir(temporary) and os.path.isdir(path):
+        _flush(temporary)
+        if os.path.isdir(temporary) and os.path.isdir(path):
             os.rename(path, old)
         try:
             os.replace(temporary, path)
@@ -46,6 +45,14 @@ def replacing(path: str):
             raise
     finally:
         shutil.rmtree(room, ignore_errors=True)
+
+
+def _flush(path):
+    """Sees to it that the content of a file, or of every file in a folder, is on the disk."""
+    paths = [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+    for each in paths if os.path.isdir(path) else [path]:
+        with open(each, "rb") as file:
+            os.fsync(file.fileno())
 
 
 def write_text(path: str, text: str) -> None:

@@ -80,7 +80,8 @@ class SaliencyGAN(keras.Model):
         Args:
             generator_optimizer, discriminator_optimizer: optimizers or their
                 names. With float16 layers each gets a loss scale of its own.
-            content_loss: `keras.losses.Loss`, by default `DensityCrossentropy`.
+            content_loss: `keras.losses.Loss` or its class name, by default
+                `DensityCrossentropy`.
             content_weight: float, the content loss counts this much beside the
                 adversarial loss.
             content_downsample: int, density and map are average-pooled this
@@ -108,9 +109,12 @@ class SaliencyGAN(keras.Model):
             )
         if schedule != "content" and discriminator_optimizer is None:
             raise ValueError(f'schedule="{schedule}" needs a `discriminator_optimizer`.')
+        if schedule == "alternate" and tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            # An optimizer cannot gather the replicas' gradients inside a branch.
+            raise ValueError('schedule="alternate" runs on one device; several can do "joint".')
         super().compile(optimizer=None, loss=None, jit_compile=jit_compile, **kwargs)
-        self.content_loss = keras.losses.get(content_loss or losses.DensityCrossentropy())
-        self.adversarial_loss = adversarial_loss or keras.losses.BinaryCrossentropy()
+        self.content_loss = _loss(content_loss or losses.DensityCrossentropy())
+        self.adversarial_loss = _loss(adversarial_loss or keras.losses.BinaryCrossentropy())
         self.content_weight = content_weight
         self.content_downsample = content_downsample
         self.discriminator_reduction = discriminator_reduction
@@ -146,7 +150,10 @@ class SaliencyGAN(keras.Model):
     def test_step(self, data):
         stimulus, targets = _unpack(data)
         saliency_map = self.generator(stimulus, training=False)
-        self._track(content_loss=self._content(targets, saliency_map))
+        # The last batch may be smaller; it counts by its pictures.
+        self.trackers["content_loss"].update_state(
+            self._content(targets, saliency_map) * _replicas(), ops.shape(stimulus)[0]
+        )
         self._update_scores(targets, saliency_map)
         return self._results(["content_loss"])
 
@@ -164,30 +171,29 @@ class SaliencyGAN(keras.Model):
         # No tape: the generator only supplies the fakes.
         fake = self.generator(stimulus, training=True)
         with tf.GradientTape() as tape:
-            loss, d_real, d_fake = self._judge(stimulus, targets, fake)
+            loss, d_real, d_fake = self._discriminator_losses(stimulus, targets, fake)
             scaled = self.discriminator_optimizer.scale_loss(loss)
         _step(self.discriminator_optimizer, self.discriminator, tape, scaled)
         self._track(discriminator_loss=loss)
-        self._track_verdicts(d_real=d_real, d_fake=d_fake)
+        self._track_probabilities(d_real=d_real, d_fake=d_fake)
         self._update_scores(targets, fake)
 
     def _train_generator(self, stimulus, targets):
         with tf.GradientTape() as tape:
             fake = self.generator(stimulus, training=True)
-            # The judge's weights are not watched, only what it says of the fake.
             d_fake = ops.cast(self.discriminator([stimulus, fake], training=True), "float32")
             loss, content, adversarial = self._generator_losses(targets, fake, d_fake)
             scaled = self.generator_optimizer.scale_loss(loss)
         _step(self.generator_optimizer, self.generator, tape, scaled)
         self._track(generator_loss=loss, content_loss=content, adversarial_loss=adversarial)
-        self._track_verdicts(d_fake=d_fake)
+        self._track_probabilities(d_fake=d_fake)
         self._update_scores(targets, fake)
 
     def _train_joint(self, stimulus, targets):
         """Both steps from one pass: each network runs once on each map."""
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             fake = self.generator(stimulus, training=True)
-            d_loss, d_real, d_fake = self._judge(stimulus, targets, fake)
+            d_loss, d_real, d_fake = self._discriminator_losses(stimulus, targets, fake)
             loss, content, adversarial = self._generator_losses(targets, fake, d_fake)
             d_scaled = self.discriminator_optimizer.scale_loss(d_loss)
             scaled = self.generator_optimizer.scale_loss(loss)
@@ -197,10 +203,10 @@ class SaliencyGAN(keras.Model):
         self.discriminator_optimizer.apply(d_gradients, self.discriminator.trainable_variables)
         self._track(generator_loss=loss, content_loss=content, adversarial_loss=adversarial)
         self._track(discriminator_loss=d_loss)
-        self._track_verdicts(d_real=d_real, d_fake=d_fake)
+        self._track_probabilities(d_real=d_real, d_fake=d_fake)
         self._update_scores(targets, fake)
 
-    def _judge(self, stimulus, targets, fake):
+    def _discriminator_losses(self, stimulus, targets, fake):
         """The discriminator's loss, and what it says of the real and the fake map."""
         real = ops.cast(targets["density"], fake.dtype)
         d_real = ops.cast(self.discriminator([stimulus, real], training=True), "float32")
@@ -218,7 +224,7 @@ class SaliencyGAN(keras.Model):
         return loss, content, adversarial
 
     def _content(self, targets, saliency_map):
-        target = targets[getattr(self.content_loss, "target", "density")]
+        target = _target(targets, self.content_loss)
         pool = self.content_downsample
         if pool > 1:
             target = ops.average_pool(ops.cast(target, "float32"), pool, pool)
@@ -228,18 +234,17 @@ class SaliencyGAN(keras.Model):
     def _track(self, **values):
         # Keras' losses come divided by the number of replicas, so that their
         # gradients add up; what is shown is not.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         for name, value in values.items():
-            self.trackers[name].update_state(value * replicas)
+            self.trackers[name].update_state(value * _replicas())
 
-    def _track_verdicts(self, **verdicts):
+    def _track_probabilities(self, **outputs):
         logits = getattr(self.adversarial_loss, "from_logits", False)
-        for name, verdict in verdicts.items():
-            self.trackers[name].update_state(ops.sigmoid(verdict) if logits else verdict)
+        for name, output in outputs.items():
+            self.trackers[name].update_state(ops.sigmoid(output) if logits else output)
 
     def _update_scores(self, targets, saliency_map):
         for metric in self.score_metrics:
-            metric.update_state(targets[getattr(metric, "target", "density")], saliency_map)
+            metric.update_state(_target(targets, metric), saliency_map)
 
     def _results(self, names):
         shown = [*(self.trackers[name] for name in names), *self.score_metrics]
@@ -291,12 +296,35 @@ def _step(optimizer, network, tape, scaled_loss):
 
 def _penalty(network):
     """The network's weight decay, divided among the replicas as Keras' losses are."""
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return ops.sum(network.losses) / replicas if network.losses else 0.0
+    return ops.sum(network.losses) / _replicas() if network.losses else 0.0
+
+
+def _replicas():
+    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def _unpack(data):
-    stimulus, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
-    if not isinstance(targets, dict):
-        targets = {"density": targets, "fixation_map": targets}
-    return stimulus, targets
+    stimulus, targets, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    if sample_weight is not None:
+        raise ValueError("SaliencyGAN takes no sample weights.")
+    return stimulus, targets if isinstance(targets, dict) else {"density": targets}
+
+
+def _target(targets, score):
+    """The map that a loss or a metric is held against."""
+    name = getattr(score, "target", "density")
+    if name not in targets:
+        raise ValueError(
+            f"{score.name} needs the {name}: give targets as a dict with it. "
+            f"Received: {', '.join(targets)}"
+        )
+    return targets[name]
+
+
+def _loss(value):
+    """The loss as an object: Keras' plain functions have a value a pixel."""
+    config = {"class_name": value, "config": {}} if isinstance(value, str) else value
+    loss = keras.losses.get(config)
+    if not isinstance(loss, keras.losses.Loss):
+        raise ValueError(f"Wanted a `keras.losses.Loss` or its class name. Received: {value!r}")
+    return loss

@@ -35,7 +35,8 @@ class DensityCrossentropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         # Keras' own clips at 1e-7, beyond which a map that has gone dark has no
         # gradient any more and never comes back.
-        likelihood = y_true * ops.log(y_pred + 1e-20) + (1 - y_true) * ops.log(1 - y_pred + 1e-20)
+        dark, light = ops.log(y_pred + 1e-20), ops.log(ops.maximum(1 - y_pred, 2.0**-24))
+        likelihood = y_true * dark + (1 - y_true) * light
         return -ops.mean(likelihood, scores.AXES)
 
 

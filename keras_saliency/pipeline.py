@@ -1,6 +1,6 @@
 """Examples -> `tf.data` batches: read, resize, build the maps, shuffle, mirror.
 
-The order and the mirroring of every epoch are a function of (seed, epoch,
+The order and the augmentation of every epoch are a function of (seed, epoch,
 index) alone, so a run that is resumed at an epoch goes on exactly as if it had
 never stopped.
 """
@@ -44,7 +44,7 @@ def batches(
         training: False: every example once, in order. True: endless, shuffled
             epochs of `steps_per_epoch` whole batches each.
         mirror: in training, turn left and right around in half of the pictures.
-        seed: int, of shuffling and mirroring.
+        seed: int, of order and mirroring.
         initial_epoch: int, the epoch that training begins (or resumes) with.
         cache_bytes: the decoded pictures and maps are held in memory if they
             take no more than this.
@@ -91,7 +91,8 @@ def load(
         raise InputError("there are no pictures to make batches of")
     height, width = size
     if len(examples) * height * width * 6 <= cache_bytes:  # bytes: 3 + 2 + 1
-        stacks = [tf.constant(stack) for stack in _load_all(examples, size, sigma)]
+        with tf.device("/cpu:0"):  # batches are put together there
+            stacks = [tf.constant(stack) for stack in _load_all(examples, size, sigma)]
         return Source(lambda i: tuple(tf.gather(stack, i) for stack in stacks), len(examples))
 
     def fetch(index):

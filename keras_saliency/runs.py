@@ -14,6 +14,7 @@ from keras_saliency.errors import InputError
 
 PANEL_PICTURES = 4
 MONITORED = 64  # test pictures scored after every epoch; nothing is chosen by them
+MAY_CHANGE = {"epochs", "content_epochs", "data_dir", "run_dir"}  # when a run is resumed
 
 
 def create(args: argparse.Namespace, name: str) -> str:
@@ -29,6 +30,8 @@ def create(args: argparse.Namespace, name: str) -> str:
     """
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     run_dir = args.run_dir or os.path.join("runs", f"{name}-{args.data}-{stamp}")
+    if os.path.exists(run_dir) and not os.path.isdir(run_dir):
+        raise InputError(f"{run_dir} is a file: --run-dir takes a folder")
     if not args.resume and os.path.isdir(run_dir) and os.listdir(run_dir):
         raise InputError(f"{run_dir} is not empty: give --resume to go on with it, or another name")
     print(f"run folder: {run_dir}")
@@ -36,32 +39,50 @@ def create(args: argparse.Namespace, name: str) -> str:
 
 
 def write_config(run_dir: str, args: argparse.Namespace, **facts) -> None:
-    """Writes `config.json`: arguments, versions, machine, commit, and `facts`."""
+    """Writes `config.json`: arguments, versions, machine, commit, and `facts`.
+
+    Of a resumed run it keeps the first start as it was and notes the new one.
+    """
     import keras
     import numpy
     import tensorflow as tf
 
     arguments = {key: value for key, value in vars(args).items() if key != "resume"}
-    files.write_json(
-        os.path.join(run_dir, "config.json"),
-        {
-            "arguments": {**arguments, "run_dir": run_dir},
-            "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
-            "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-            "precision": keras.config.dtype_policy().name,
-            "seed": args.seed,
-            "git_commit": _git_commit(),
-            "versions": {
-                "keras_saliency": keras_saliency.__version__,
-                "python": platform.python_version(),
-                "keras": keras.__version__,
-                "tensorflow": tf.__version__,
-                "numpy": numpy.__version__,
-            },
-            "machine": {"processor": processor(), "cores": os.cpu_count()},
-            **facts,
+    start = {
+        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
+        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "git_commit": _git_commit(),
+        "versions": {
+            "keras_saliency": keras_saliency.__version__,
+            "python": platform.python_version(),
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+            "numpy": numpy.__version__,
         },
-    )
+        "machine": {"processor": processor(), "cores": os.cpu_count()},
+    }
+    if args.resume:
+        config = _read_config(run_dir)
+        config["resumed"] = [*config.get("resumed", []), start]
+    else:
+        config = {**start, "seed": args.seed, "precision": args.precision, **facts}
+    config["arguments"] = {**arguments, "run_dir": run_dir}
+    files.write_json(os.path.join(run_dir, "config.json"), config)
+
+
+def recorded_arguments(run_dir: str) -> dict:
+    """The arguments in the run's `config.json`, to resume with.
+
+    Raises:
+        InputError: if there is no such file, or it is not a run's.
+    """
+    config = _read_config(run_dir)
+    try:
+        arguments = dict(config["arguments"])
+        return {**arguments, "size": tuple(arguments["size"]), "run_dir": run_dir}
+    except (KeyError, TypeError, ValueError) as error:
+        path = os.path.join(run_dir, "config.json")
+        raise InputError(f"{path} is not the configuration of a run") from error
 
 
 def callbacks(run_dir: str, phase: str, test: list, sigma: float, save_every: int) -> list:
@@ -86,33 +107,36 @@ def callbacks(run_dir: str, phase: str, test: list, sigma: float, save_every: in
     ]
 
 
-def finish(run_dir, generator, name, train, test, sigma, baseline_size) -> str:
-    """Exports the generator, scores it beside the center bias, returns the table."""
-    from keras_saliency import evaluation, export, maps, prediction
+def finish(run_dir, generator, name, train, test, sigma, data) -> str:
+    """Exports the generator, scores it beside the center bias, returns the table.
+
+    Args:
+        run_dir: the run folder.
+        generator: `keras.Model`.
+        name: str, the model's row in the table.
+        train, test: lists of `Example`.
+        sigma: blur of the density in pixels of each picture.
+        data: str, the dataset's name, for the table's title.
+    """
+    from keras_saliency import evaluation, export
 
     final = export.float32_copy(generator)
     with files.replacing(os.path.join(run_dir, "model.keras")) as temporary:
         final.save(temporary)
     export.saved_model(final, os.path.join(run_dir, "saved_model", "1"))
-    bias = maps.center_bias(train, baseline_size, sigma)
-    stimuli = map(evaluation.stimulus, test)
-    scored = {
-        name: evaluation.score(prediction.saliency_maps(generator, stimuli), test, sigma, bias),
-        "center bias": evaluation.score(evaluation.center_bias_maps(bias, test), test, sigma, bias),
-    }
+    scored = evaluation.beside_center_bias(name, final, train, test, sigma)
     files.write_csv(os.path.join(run_dir, "scores.csv"), scored[name])
-    table = evaluation.table(evaluation.PROTOCOL.format(sigma=sigma), scored)
+    table = evaluation.table(evaluation.title(f"{data} test", test, sigma), scored)
     files.write_text(os.path.join(run_dir, "scores.md"), table + "\n")
     return table
 
 
-def read_config(run_dir: str) -> dict:
-    """The run's `config.json`."""
+def _read_config(run_dir):
     path = os.path.join(run_dir, "config.json")
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"no such file: {path}; there is no run to resume") from None
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error})") from error

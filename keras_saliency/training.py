@@ -40,7 +40,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
     add("--size", type=_size, metavar="HxW", help="height x width of the network's input, pixels")
     add("--epochs", type=count, metavar="N", help="epochs of the adversarial phase")
-    add("--batch-size", type=_positive, metavar="N", help="pictures a step")
+    add("--batch-size", type=positive, metavar="N", help="pictures a step")
     add(
         "--precision",
         choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
@@ -49,8 +49,8 @@ def parser(description: str) -> argparse.ArgumentParser:
     )
     add("--run-dir", default="", metavar="DIR", help="where the run is written (default: runs/...)")
     add("--resume", action="store_true", help="go on with the run in --run-dir")
-    add("--seed", type=int, default=0, metavar="N", help="of weights, order and mirroring")
-    add("--limit", type=_positive, metavar="N", help="use only the first N pictures of each split")
+    add("--seed", type=count, default=0, metavar="N", help="of weights, order and augmentation")
+    add("--limit", type=positive, metavar="N", help="use only the first N pictures of each split")
     return result
 
 
@@ -60,9 +60,14 @@ def parse(arguments: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
     if args.resume:
         if not args.run_dir:
             raise InputError("--resume needs the run to go on with: --run-dir DIR")
-        recorded = runs.read_config(args.run_dir)["arguments"]
-        arguments.set_defaults(**{**recorded, "size": tuple(recorded["size"])})  # JSON has lists
+        recorded = runs.recorded_arguments(args.run_dir)
+        arguments.set_defaults(**recorded)
         args = arguments.parse_args(argv)
+        changed = [name for name in recorded if getattr(args, name) != recorded[name]]
+        frozen = sorted(set(changed) - runs.MAY_CHANGE)
+        if frozen:
+            flags = ", ".join("--" + name.replace("_", "-") for name in frozen)
+            raise InputError(f"{args.run_dir} was begun otherwise: --resume cannot change {flags}")
     return args
 
 
@@ -71,9 +76,10 @@ def prepare(args: argparse.Namespace) -> None:
     load_tensorflow()
     import keras
 
-    policy, reason = choose_precision(args.precision)
-    print(f"precision: {policy} ({reason})")
-    keras.config.set_dtype_policy(policy)
+    # What was chosen is what the run records, and resumes with.
+    args.precision, reason = choose_precision(args.precision)
+    print(f"precision: {args.precision} ({reason})")
+    keras.config.set_dtype_policy(args.precision)
     keras.utils.set_random_seed(args.seed)
 
 
@@ -100,22 +106,18 @@ def choose_precision(precision: str) -> tuple[str, str]:
     return "float32", "neither a GPU nor a processor with bfloat16 instructions"
 
 
-def load_data(args: argparse.Namespace) -> tuple[list, list, float]:
-    """Training examples, test examples and the density's sigma in pixels."""
-    dataset = getattr(datasets, args.data)
-    splits = []
-    for split in ("train", "test"):
-        examples = dataset.load(args.data_dir, split, limit=args.limit)
-        fixations = sum(len(example.fixations) for example in examples)
-        print(f"{args.data} {split}: {len(examples)} pictures, {fixations} fixations")
-        outside = [example for example in examples if example.dropped]
-        if outside:
-            print(
-                f"  dropped {sum(example.dropped for example in outside)} fixations outside "
-                f"their pictures: {', '.join(example.name for example in outside)}"
-            )
-        splits.append(examples)
-    return *splits, dataset.SIGMA
+def load_split(args: argparse.Namespace, split: str, limit: int | None = None) -> list:
+    """The examples of one split; says how many, and which fixations were dropped."""
+    examples = getattr(datasets, args.data).load(args.data_dir, split, limit=limit)
+    fixations = sum(len(example.fixations) for example in examples)
+    print(f"{args.data} {split}: {len(examples)} pictures, {fixations} fixations")
+    outside = [example for example in examples if example.dropped]
+    if outside:
+        print(
+            f"  dropped {sum(example.dropped for example in outside)} fixations outside "
+            f"their pictures: {', '.join(example.name for example in outside)}"
+        )
+    return examples
 
 
 def run(main) -> None:
@@ -126,8 +128,12 @@ def run(main) -> None:
     except InputError as error:
         sys.exit(_complain(f"{script}: {error}"))
     except FloatingPointError as error:
-        print(f"{script}: {error}; the last good epoch is in checkpoints/", file=sys.stderr)
+        print(f"{script}: {error}; nothing of that epoch was saved", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        if not error.filename:
+            raise
+        sys.exit(_complain(f"{script}: {error.filename}: {error.strerror}"))
     except KeyboardInterrupt:
         print(f"\n{script}: stopped; a run goes on with --resume --run-dir DIR", file=sys.stderr)
         sys.exit(130)
@@ -183,11 +189,12 @@ def count(text: str) -> int:
     return _whole(text, 0)
 
 
-def _positive(text):
+def positive(text: str) -> int:
+    """Reads a flag that takes a positive whole number."""
     return _whole(text, 1)
 
 
 def _whole(text, least):
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"wanted a whole number from {least}, got {text}")
+    if not text.isdecimal() or not least <= int(text) < 2**32:
+        raise argparse.ArgumentTypeError(f"wanted a whole number from {least} up, got {text}")
     return int(text)

@@ -1,11 +1,13 @@
 import functools
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_saliency import checkpoints, losses, metrics
+from keras_saliency import checkpoints, losses, metrics, scores
 from keras_saliency.errors import InputError
 
 
@@ -118,8 +120,6 @@ def test_each_metric_gets_the_map_it_names(small_gan, batch):
     stimulus, targets = batch
     logs = gan.evaluate(stimulus, targets, verbose=0, return_dict=True)
     prediction = gan.predict(stimulus, verbose=0)
-    from keras_saliency import scores
-
     assert logs["nss"] == pytest.approx(
         np.mean(scores.nss(targets["fixation_map"], prediction)), abs=1e-5
     )
@@ -219,6 +219,18 @@ def test_the_last_two_checkpoints_stay(small_gan, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["epoch_0010.npz", "epoch_0011.npz"]
 
 
+def test_a_checkpoint_of_another_size_is_refused_whole(small_gan, tmp_path):
+    from keras_saliency import SaliencyGAN, models
+
+    checkpoints.save(str(tmp_path), compiled(small_gan()), "content", 1)
+    generator = models.SalGANGenerator((32, 64, 3), weights=None, width=1 / 16)
+    other = compiled(SaliencyGAN(generator, models.SalGANDiscriminator((32, 64), width=0.25)))
+    before = snapshot(generator)
+    with pytest.raises(InputError, match="another network"):
+        checkpoints.restore(str(tmp_path), other)
+    assert not moved(before, generator)
+
+
 def test_a_damaged_or_foreign_checkpoint_is_named(small_gan, tmp_path):
     gan = compiled(small_gan(), "content")
     (tmp_path / "epoch_0001.npz").write_bytes(b"PK damaged")
@@ -244,5 +256,66 @@ def test_fixation_losses_get_the_fixation_map(small_gan, batch):
     gan = small_gan()
     loss = losses.NegativeNSS()
     gan.compile(adam(), schedule="content", content_loss=loss, content_downsample=1)
-    history = gan.fit(*batch, batch_size=8, epochs=15, verbose=0).history["content_loss"]
-    assert history[-1] < history[0]
+    stimulus, targets = batch
+    expected = -np.mean(scores.nss(targets["fixation_map"], gan.generator(stimulus)))
+    logs = gan.train_on_batch(stimulus, targets, return_dict=True)
+    assert logs["content_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_without_a_fixation_map_a_score_of_fixations_is_refused(small_gan, batch):
+    stimulus, targets = batch
+    gan = compiled(small_gan(), run_eagerly=True)
+    with pytest.raises(ValueError, match="nss needs the fixation_map"):
+        gan.evaluate(stimulus, targets["density"], verbose=0)
+    compiled(gan, metrics=[metrics.CC()]).evaluate(stimulus, targets["density"], verbose=0)
+
+
+def test_losses_may_be_named_but_not_be_plain_functions(small_gan):
+    gan = compiled(small_gan(), content_loss="MeanSquaredError")
+    assert isinstance(gan.content_loss, keras.losses.MeanSquaredError)
+    with pytest.raises(ValueError, match="Wanted a `keras"):
+        compiled(small_gan(), content_loss=keras.losses.mean_squared_error)
+
+
+def test_validation_weighs_pictures_not_batches(small_gan, batch):
+    gan = compiled(small_gan())
+    values = [
+        gan.evaluate(*batch, batch_size=size, verbose=0, return_dict=True)["content_loss"]
+        for size in (8, 5)
+    ]
+    assert values[0] == pytest.approx(values[1], rel=1e-5)
+
+
+TWO_DEVICES = """
+import numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras
+from keras_saliency import SaliencyGAN, models
+
+def history(strategy):
+    keras.utils.set_random_seed(1)
+    with strategy.scope():
+        generator = models.SalGANGenerator((32, 32, 3), weights=None, width=1 / 16)
+        gan = SaliencyGAN(generator, models.SalGANDiscriminator((32, 32), width=0.25))
+        optimizers = [keras.optimizers.SGD(0.1) for _ in range(2)]
+        gan.compile(*optimizers, schedule="joint", jit_compile=False)
+        try:
+            gan.compile(*optimizers, schedule="alternate")
+            assert strategy.num_replicas_in_sync == 1
+            gan.compile(*optimizers, schedule="joint", jit_compile=False)
+        except ValueError as error:
+            assert "one device" in str(error)
+    random = np.random.default_rng(0)
+    data = random.random((8, 32, 32, 3)) * 255, random.random((8, 32, 32, 1))
+    return gan.fit(*data, batch_size=8, epochs=3, verbose=0).history
+
+one = history(tf.distribute.get_strategy())
+two = history(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+for name in one:
+    np.testing.assert_allclose(one[name], two[name], rtol=1e-4)
+"""
+
+
+def test_two_devices_train_as_one():
+    subprocess.run([sys.executable, "-c", TWO_DEVICES], check=True)

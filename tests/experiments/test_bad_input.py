@@ -59,6 +59,7 @@ def osie_tree(tmp_path):
         (["--size", "wide"], ["--size", "192x256"]),
         (["--epochs", "-1"], ["--epochs"]),
         (["--limit", "0"], ["--limit"]),
+        (["--seed", "-1"], ["--seed"]),
         (["--resume"], ["--run-dir"]),
         (["--resume", "--run-dir", "missing"], ["config.json", "no run to resume"]),
     ],
@@ -80,6 +81,18 @@ def test_existing_run_folder_without_resume(tmp_path):
     done = run("train_salgan.py", "--run-dir", "run", "--limit", "2", cwd=tmp_path)
     assert_one_line(done, "run is not empty", "--resume")
     assert (tmp_path / "run" / "model.keras").read_text() == "precious"
+
+
+def test_run_folder_that_is_a_file(tmp_path):
+    (tmp_path / "run").write_text("precious")
+    done = run("train_salgan.py", "--run-dir", "run", "--limit", "2", cwd=tmp_path)
+    assert_one_line(done, "run is a file")
+
+
+def test_stimulus_that_is_not_there(osie_tree, tmp_path):
+    (osie_tree / "stimuli" / "1003.jpg").unlink()
+    done = run("train_salgan.py", "--data", "osie", "--data-dir", osie_tree, cwd=tmp_path)
+    assert_one_line(done, "no such file", "1003.jpg")
 
 
 def test_truncated_mat(osie_tree, tmp_path):
@@ -110,9 +123,15 @@ def test_fixation_outside_its_picture_is_dropped_and_counted(osie_tree, capsys):
     cells[1, 0][0, 0]["subjects"][0, 0][0, 0]["fix_x"][0, 0] = 5000.0
     io.savemat(path, {"fixations": cells})
     args = training.parser("").parse_args(["--data", "osie", "--data-dir", str(osie_tree)])
-    train, test, sigma = training.load_data(args)
-    assert (len(train), len(test), sigma) == (500, 2, 24.0)
+    assert len(training.load_split(args, "train")) == 500
+    assert len(training.load_split(args, "test")) == 2
     assert "dropped 1 fixations outside their pictures: 1002.jpg" in capsys.readouterr().out
+
+
+def test_evaluate_names_the_missing_data(tmp_path):
+    (tmp_path / "model.keras").write_bytes(b"")
+    flags = ["--model", "model.keras", "--data", "osie", "--data-dir", "missing"]
+    assert_one_line(run("evaluate.py", *flags, cwd=tmp_path), "no such file", "fixations.mat")
 
 
 @pytest.mark.parametrize("content", [None, b"not a model"])
