@@ -1,5 +1,6 @@
 """Fixations -> fixation map -> density, in NumPy; center bias; degrees <-> pixels."""
 
+import functools
 import math
 
 import numpy as np
@@ -49,13 +50,8 @@ def fixation_map(fixations, image_size, size=None) -> np.ndarray:
         >>> fixation_map([[3, 1], [3, 1], [0, 0]], (2, 4))[..., 0].tolist()
         [[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 2.0]]
     """
-    height, width = size or image_size
-    counts = np.zeros((height, width, 1), "float32")
-    points = np.asarray(fixations, "float64").reshape(-1, 2)
-    # Pixel i covers i - 0.5 to i + 0.5, so the picture begins at -0.5.
-    columns = np.floor((points[:, 0] + 0.5) * (width / image_size[1])).astype(int)
-    rows = np.floor((points[:, 1] + 0.5) * (height / image_size[0])).astype(int)
-    np.add.at(counts, (rows.clip(0, height - 1), columns.clip(0, width - 1), 0), 1)
+    counts = np.zeros((*(size or image_size), 1), "float32")
+    np.add.at(counts[..., 0], _pixels(fixations, image_size, size or image_size), 1)
     return counts
 
 
@@ -78,10 +74,11 @@ def density(fixations, image_size, sigma: float, size=None) -> np.ndarray:
         >>> float(density([[3, 1]], (6, 8), sigma=1.0).sum().round(4))
         1.0
     """
-    height, width = size or image_size
-    sigmas = (sigma * height / image_size[0], sigma * width / image_size[1])
-    counts = fixation_map(fixations, image_size, size)[..., 0]
-    blurred = ndimage.gaussian_filter(counts, sigmas, mode="reflect")
+    size = size or image_size
+    rows, columns = _pixels(fixations, image_size, size)
+    down, across = _blurs(size, image_size, sigma)
+    # Every fixation adds a Gaussian, the outer product of one down and one across.
+    blurred = down[:, rows] @ across[:, columns].T
     return (blurred / max(blurred.sum(), 1e-30))[..., None]
 
 
@@ -102,13 +99,34 @@ def center_bias(examples, size, sigma: float) -> np.ndarray:
     """
     # The sum of blurs is the blur of the sum, so one blur serves all pictures
     # of one size.
-    total = np.zeros((*size, 1))
+    total = np.zeros(size)
     for image_size in sorted({example.size for example in examples}):
         counts = sum(
-            fixation_map(example.fixations, image_size, size) / max(len(example.fixations), 1)
+            fixation_map(example.fixations, image_size, size)[..., 0]
+            / max(len(example.fixations), 1)
             for example in examples
             if example.size == image_size
         )
-        sigmas = (sigma * size[0] / image_size[0], sigma * size[1] / image_size[1], 0)
-        total += ndimage.gaussian_filter(counts, sigmas, mode="reflect")
-    return (total / max(total.sum(), 1e-30)).astype("float32")
+        down, across = _blurs(size, image_size, sigma)
+        total += down @ counts @ across.T
+    return (total / max(total.sum(), 1e-30)).astype("float32")[..., None]
+
+
+def _pixels(fixations, image_size, size):
+    """The row and the column of the map's pixel that every fixation falls into."""
+    points = np.asarray(fixations, "float64").reshape(-1, 2)
+    # Pixel i covers i - 0.5 to i + 0.5, so the picture begins at -0.5.
+    scale = np.array(size) / np.array(image_size)
+    rows_columns = np.floor((points[:, ::-1] + 0.5) * scale).astype(int)
+    return tuple(rows_columns.clip(0, np.array(size) - 1).T)
+
+
+def _blurs(size, image_size, sigma):
+    """The blurs down and across a map, each a matrix."""
+    return [_blur(n, sigma * n / whole) for n, whole in zip(size, image_size, strict=True)]
+
+
+@functools.lru_cache(maxsize=16)
+def _blur(length, sigma):
+    """The matrix that SciPy's Gaussian filter of a line is; its border reflects."""
+    return ndimage.gaussian_filter1d(np.eye(length, dtype="float32"), sigma, axis=0)
