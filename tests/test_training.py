@@ -1,0 +1,66 @@
+"""How a script ends: which status, and what it says."""
+
+import json
+
+import pytest
+
+from keras_saliency import runs, training
+from keras_saliency.errors import InputError
+
+
+def ending(error, capsys):
+    """Exit status and stderr of a script that raises."""
+
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as done:
+        training.run(main)
+    return done.value.code, capsys.readouterr().err
+
+
+def test_input_error_is_one_line_and_status_2(capsys):
+    status, said = ending(InputError("a.jpg does not decode"), capsys)
+    assert status == 2 and said.endswith(": a.jpg does not decode\n") and said.count("\n") == 1
+
+
+def test_input_error_inside_a_data_pipeline_is_unwrapped(capsys):
+    wrapped = RuntimeError("{{function_node}} InputError: b.jpg is gone\nTraceback: ...\n[[op]]")
+    status, said = ending(wrapped, capsys)
+    assert status == 2 and said.endswith(": b.jpg is gone\n") and said.count("\n") == 1
+
+
+def test_disk_errors_name_the_file(capsys):
+    status, said = ending(PermissionError(13, "Permission denied", "/runs/config.json"), capsys)
+    assert status == 2 and "/runs/config.json: Permission denied" in said
+
+
+def test_a_run_gone_wrong_is_not_bad_input(capsys):
+    assert ending(FloatingPointError("generator_loss became nan"), capsys)[0] == 1
+    assert ending(KeyboardInterrupt(), capsys)[0] == 130
+
+
+def test_a_bug_keeps_its_traceback():
+    def main():
+        raise ZeroDivisionError("bug")
+
+    with pytest.raises(ZeroDivisionError):
+        training.run(main)
+
+
+def test_precision_that_is_asked_for_is_taken():
+    assert training.choose_precision("mixed_float16") == ("mixed_float16", "as asked")
+    policy, reason = training.choose_precision("auto")
+    assert policy in ("float32", "mixed_bfloat16", "mixed_float16") and reason
+
+
+@pytest.mark.parametrize("content", ["[]", '{"arguments": {}}', '{"arguments": 3}', "not JSON"])
+def test_a_config_of_something_else_is_named(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError, match=r"config\.json is not"):
+        runs.recorded_arguments(str(tmp_path))
+
+
+def test_recorded_size_is_a_pair_again(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"arguments": {"size": [32, 48]}}))
+    assert runs.recorded_arguments(str(tmp_path))["size"] == (32, 48)
