@@ -131,8 +131,9 @@ def test_the_rows_of_the_table_stay_together():
     assert kinds == sorted(kinds, reverse=True)
 
 
-def test_the_protocol_names_its_sigma():
-    assert "sigma 24 px" in evaluation.PROTOCOL.format(sigma=24.0)
+def test_the_title_names_data_number_and_sigma():
+    title = evaluation.title("osie test", [None] * 200, 24.0)
+    assert title.startswith("osie test, 200 pictures: ") and "sigma 24 px" in title
 
 
 def test_the_stimulus_is_the_array_or_the_file(tmp_path):

@@ -66,9 +66,8 @@ def vgg16(stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
 def mobilenet(stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
     """MobileNet v1 up to `conv_pw_11_relu`: 512 * `width` channels, as VGG16's.
 
-    Its batch normalisation keeps the stored statistics in training too: those
-    of a batch of eight pictures would be worse. `regularizer` is not used: its
-    convolutions are followed by that normalisation, which undoes their decay.
+    A frozen block keeps its batch normalisation's statistics too. `regularizer`
+    is not used: that normalisation would undo the decay.
     """
     if width not in MOBILENET_ALPHAS:
         raise InputError(
@@ -86,7 +85,7 @@ def mobilenet(stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
             block += 1
         layer.trainable = block > frozen_blocks
     x = layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="minus_one_to_one")(stimulus)
-    return encoder(x, training=False if weights else None)
+    return encoder(x)
 
 
 ENCODERS = {"vgg16": vgg16, "mobilenet": mobilenet}
