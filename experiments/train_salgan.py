@@ -15,7 +15,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import datasets, runs, training
+from keras_saliency import checkpoints, datasets, runs, training
 from keras_saliency.errors import InputError
 
 # The paper's (SalGAN, sections 4.2 and 5), for SALICON's 10,000 pictures.
@@ -67,6 +67,7 @@ def main(argv=None):
     train, test = (training.load_split(args, split, args.limit) for split in ("train", "test"))
     sigma = getattr(datasets, args.data).SIGMA
     run_dir = runs.create(args, "salgan")
+    reached = epochs_behind(args, run_dir)
     training.prepare(args)
 
     from keras_saliency import SaliencyGAN, models, pipeline
@@ -99,38 +100,47 @@ def main(argv=None):
             callbacks=runs.callbacks(run_dir, phase, test, sigma, SAVE_EVERY[phase]),
         )
 
-    train_phases(gan, args, run_dir, pipeline.steps_per_epoch(train, args.batch_size), fit)
+    train_phases(gan, args, run_dir, reached, pipeline.steps_per_epoch(train, args.batch_size), fit)
 
     # Export and scores
     table = runs.finish(run_dir, generator, "SalGAN", train, test, sigma, args.data)
     print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
 
 
-def train_phases(gan, args, run_dir, steps, fit):
-    """Content phase, then adversarial phase; a resumed run enters where it was cut off."""
-    from keras_saliency import checkpoints
-
-    saved = os.path.join(run_dir, "checkpoints")
-    phase, done = (args.resume and checkpoints.last(saved)) or (None, 0)
-    last = args.content_epochs + args.epochs
-    if done > (last if phase == "adversarial" else args.content_epochs) or (
-        phase == "adversarial" and done <= args.content_epochs
-    ):
+def epochs_behind(args, run_dir):
+    """The phase and the number of epochs that a resumed run has behind it, or (None, 0)."""
+    last = checkpoints.last(checkpoints_of(run_dir)) if args.resume else None
+    if last is None:
+        return None, 0
+    phase, done = last
+    content, end = args.content_epochs, args.content_epochs + args.epochs
+    if not (content < done <= end if phase == "adversarial" else done <= content):
         raise InputError(
             f"{run_dir} has {done} epochs behind it, the last in its {phase} phase: "
             "--content-epochs and --epochs cannot end before that"
         )
+    return last
+
+
+def checkpoints_of(run_dir):
+    return os.path.join(run_dir, "checkpoints")
+
+
+def train_phases(gan, args, run_dir, reached, steps, fit):
+    """Content phase, then adversarial phase; a resumed run enters where it was cut off."""
+    phase, done = reached
+    saved = checkpoints_of(run_dir)
     if phase != "adversarial":
         compile_content(gan, args, steps * args.content_epochs)
         if phase:
             checkpoints.restore(saved, gan)
         if done < args.content_epochs:
             fit("content", done, args.content_epochs)
-    if last > args.content_epochs:
+    if args.epochs:
         compile_adversarial(gan, args, steps * args.epochs)
         if phase == "adversarial":
             checkpoints.restore(saved, gan)
-        first = max(done, args.content_epochs)
+        first, last = max(done, args.content_epochs), args.content_epochs + args.epochs
         if first < last:
             fit("adversarial", first, last)
 

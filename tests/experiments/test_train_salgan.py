@@ -151,10 +151,11 @@ def test_a_run_cut_within_a_phase_goes_on_to_the_same_end(run_dir, tmp_path, mon
     ],
 )
 def test_a_resumed_run_cannot_become_another(run_dir, flags, message):
-    before = (run_dir / "model.keras").read_bytes()
+    names = ("model.keras", "config.json", "metrics.csv")
+    before = [(run_dir / name).read_bytes() for name in names]
     with pytest.raises(InputError, match=message):
         train(run_dir, "--resume", *flags)
-    assert (run_dir / "model.keras").read_bytes() == before
+    assert [(run_dir / name).read_bytes() for name in names] == before
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_before_it_is_saved(tmp_path, monkeypatch):
