@@ -307,7 +307,11 @@ def _unpack(data):
     stimulus, targets, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     if sample_weight is not None:
         raise ValueError("SaliencyGAN takes no sample weights.")
-    return stimulus, targets if isinstance(targets, dict) else {"density": targets}
+    if not isinstance(targets, dict):
+        targets = {"density": targets}
+    # Run eagerly, Keras hands arrays over as they came.
+    targets = {name: ops.convert_to_tensor(target) for name, target in targets.items()}
+    return ops.convert_to_tensor(stimulus), targets
 
 
 def _target(targets, score):
