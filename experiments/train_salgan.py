@@ -82,6 +82,7 @@ def main(argv=None):
     # Data; a picture that cannot be read is found before anything is written
     source = pipeline.load(train, args.size, sigma)
     monitored = pipeline.load(test[: runs.MONITORED], args.size, sigma)
+    steps = pipeline.steps_per_epoch(train, args.batch_size)
     runs.write_config(run_dir, args, pictures={"train": len(train), "test": len(test)})
 
     def fit(phase, first, last):
@@ -91,7 +92,7 @@ def main(argv=None):
             pipeline.epochs(
                 source, args.batch_size, **args.augmentation, seed=args.seed, initial_epoch=first
             ),
-            steps_per_epoch=pipeline.steps_per_epoch(train, args.batch_size),
+            steps_per_epoch=steps,
             validation_data=pipeline.once(monitored, args.batch_size),
             initial_epoch=first,
             epochs=last,
@@ -100,7 +101,7 @@ def main(argv=None):
             callbacks=runs.callbacks(run_dir, phase, test, sigma, SAVE_EVERY[phase]),
         )
 
-    train_phases(gan, args, run_dir, reached, pipeline.steps_per_epoch(train, args.batch_size), fit)
+    train_phases(gan, args, run_dir, reached, steps, fit)
 
     # Export and scores
     table = runs.finish(run_dir, generator, "SalGAN", train, test, sigma, args.data)
@@ -180,8 +181,8 @@ def build_generator(args):
         generator = build("imagenet")
         args.encoder_weights = "imagenet"
     except InputError as error:
+        generator = build(None)  # raises again if it was not for the weights
         print(f"WARNING: the encoder starts from RANDOM weights: {error}")
-        generator = build(None)
         args.encoder_weights = "none"
     return generator
 
