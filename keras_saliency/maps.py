@@ -6,6 +6,9 @@ import math
 import numpy as np
 from scipy import ndimage
 
+TRUNCATE = 4.0  # sigmas, where SciPy cuts a Gaussian off
+TILE = 160  # pixels
+
 
 def degrees_to_pixels(degrees: float, pixels_per_degree: float) -> float:
     """A visual angle as a length on the picture, in pixels.
@@ -51,7 +54,7 @@ def fixation_map(fixations, image_size, size=None) -> np.ndarray:
         [[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 2.0]]
     """
     counts = np.zeros((*(size or image_size), 1), "float32")
-    np.add.at(counts[..., 0], _pixels(fixations, image_size, size or image_size), 1)
+    np.add.at(counts[..., 0], pixels(fixations, image_size, size or image_size), 1)
     return counts
 
 
@@ -75,11 +78,64 @@ def density(fixations, image_size, sigma: float, size=None) -> np.ndarray:
         1.0
     """
     size = size or image_size
-    rows, columns = _pixels(fixations, image_size, size)
-    down, across = _blurs(size, image_size, sigma)
-    # Every fixation adds a Gaussian, the outer product of one down and one across.
-    blurred = down[:, rows] @ across[:, columns].T
+    rows, columns = pixels(fixations, image_size, size)
+    sigmas = [sigma * n / whole for n, whole in zip(size, image_size, strict=True)]
+    blurred = blur_pixels(rows, columns, size, sigmas, dtype="float32")
     return (blurred / max(blurred.sum(), 1e-30))[..., None]
+
+
+def blur_pixels(rows, columns, size, sigmas, border="reflect", dtype="float64") -> np.ndarray:
+    """The sum of one Gaussian a pixel, `(height, width)`.
+
+    Args:
+        rows, columns: `(n,)` ints, the pixels; one that comes twice counts twice.
+        size: `(height, width)` of the map.
+        sigmas: of the Gaussian, down and across, in pixels of the map.
+        border: "reflect", or "wrap": the map lies in the corner of a square of
+            zeros whose side is a power of two, and beyond the square it begins
+            anew (the MIT benchmark's antonioGaussian.m).
+        dtype: of the map.
+
+    Example:
+        >>> blur_pixels([1], [2], (3, 5), (0.5, 0.5)).round(2)[1].tolist()
+        [0.0, 0.08, 0.62, 0.08, 0.0]
+    """
+    order = np.argsort(rows, kind="stable")
+    rows, columns = np.asarray(rows)[order], np.asarray(columns)[order]
+    down, across = (
+        _blur(length, sigma, border, max(size) if border == "wrap" else None, dtype)[at]
+        for length, sigma, at in zip(size, sigmas, (rows, columns), strict=True)
+    )
+    # Every pixel adds the outer product of one line down and one across, and
+    # only to the tiles that its Gaussian, cut off at 4 sigmas, reaches.
+    blurred = np.empty(size, dtype)
+    reach = [TRUNCATE * sigma + 1 if border == "reflect" else max(size) for sigma in sigmas]
+    for top in range(0, size[0], TILE):
+        near = slice(*np.searchsorted(rows, [top - reach[0], top + TILE + reach[0]]))
+        for left in range(0, size[1], TILE):
+            at = (columns[near] > left - reach[1]) & (columns[near] < left + TILE + reach[1])
+            tile = slice(top, top + TILE), slice(left, left + TILE)
+            blurred[tile] = down[near, tile[0]][at].T @ across[near, tile[1]][at]
+    return blurred
+
+
+def cycles_to_sigma(cycles: float, size) -> float:
+    """The Gaussian that low-passes a picture at so many cycles, as a sigma in pixels.
+
+    The MIT benchmark blurs with 8 cycles a picture: the amplitude is halved at
+    8 cycles over a square whose side is the next power of two.
+
+    Args:
+        cycles: cut-off frequency.
+        size: `(height, width)` of the picture.
+
+    Example:
+        >>> round(cycles_to_sigma(8, (600, 800)), 2)
+        23.99
+
+    Reference: antonioGaussian.m of the MIT saliency benchmark.
+    """
+    return _power_of_two(max(size)) * math.sqrt(2 * math.log(2)) / (2 * math.pi * cycles)
 
 
 def center_bias(examples, size, sigma: float) -> np.ndarray:
@@ -107,13 +163,28 @@ def center_bias(examples, size, sigma: float) -> np.ndarray:
             for example in examples
             if example.size == image_size
         )
-        down, across = _blurs(size, image_size, sigma)
-        total += down @ counts @ across.T
+        down, across = (
+            _blur(n, sigma * n / whole) for n, whole in zip(size, image_size, strict=True)
+        )
+        total += down.T @ counts @ across
     return (total / max(total.sum(), 1e-30)).astype("float32")[..., None]
 
 
-def _pixels(fixations, image_size, size):
-    """The row and the column of the map's pixel that every fixation falls into."""
+def pixels(fixations, image_size, size=None):
+    """The row and the column of the map's pixel that every fixation falls into.
+
+    Args:
+        fixations: `(n, 2)`, x and y in 0-based pixels of the picture.
+        image_size: `(height, width)` of the picture.
+        size: `(height, width)` of the map; the picture's by default.
+
+    Returns: two int arrays `(n,)`. What lies outside counts at the border.
+
+    Example:
+        >>> [line.tolist() for line in pixels([[3, 1], [2.4, 0.6]], (2, 4))]
+        [[1, 1], [3, 2]]
+    """
+    size = size or image_size
     points = np.asarray(fixations, "float64").reshape(-1, 2)
     # Pixel i covers i - 0.5 to i + 0.5, so the picture begins at -0.5.
     scale = np.array(size) / np.array(image_size)
@@ -121,12 +192,22 @@ def _pixels(fixations, image_size, size):
     return tuple(rows_columns.clip(0, np.array(size) - 1).T)
 
 
-def _blurs(size, image_size, sigma):
-    """The blurs down and across a map, each a matrix."""
-    return [_blur(n, sigma * n / whole) for n, whole in zip(size, image_size, strict=True)]
+def _power_of_two(length):
+    """The smallest power of two that is not less."""
+    return 1 << (int(length) - 1).bit_length()
 
 
 @functools.lru_cache(maxsize=16)
-def _blur(length, sigma):
-    """The matrix that SciPy's Gaussian filter of a line is; its border reflects."""
-    return ndimage.gaussian_filter1d(np.eye(length, dtype="float32"), sigma, axis=0)
+def _blur(length, sigma, border="reflect", longest=None, dtype="float32"):
+    """The blur of a line of so many pixels: row i is what a single one at i becomes.
+
+    `longest` is the picture's longest side.
+    """
+    if border == "reflect":
+        return ndimage.gaussian_filter1d(np.eye(length, dtype=dtype), sigma, axis=1)
+    side = _power_of_two(longest)
+    frequencies = np.fft.rfftfreq(side)
+    kernel = np.fft.irfft(np.exp(-2 * (math.pi * sigma * frequencies) ** 2), side)
+    kernel = np.maximum(kernel, 0)  # rounding leaves some just below
+    offsets = np.arange(length)[:, None] - np.arange(length)
+    return kernel[offsets % side].astype(dtype)

@@ -24,3 +24,7 @@ def batch():
         "fixation_map": (random.random((8, 32, 32, 1)) > 0.9).astype("float32"),
     }
     return random.integers(0, 256, (8, 32, 32, 3)).astype("float32"), targets
+
+
+# Runs in pysaliency's own environment only.
+collect_ignore = ["pysaliency/make_reference.py"]
