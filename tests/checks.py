@@ -1,10 +1,13 @@
-"""What every layer has to be able to do."""
+"""What several tests use: checks that every layer passes, and bad maps."""
 
 import os
 import tempfile
 
 import keras
 import numpy as np
+import pytest
+
+from keras_saliency.errors import InputError
 
 
 def check_layer(layer, x):
@@ -69,3 +72,34 @@ def _check_mixed_precision(config, x, expected):
         keras.config.set_dtype_policy(policy)
     got = np.asarray(keras.ops.cast(got, "float32"))
     np.testing.assert_allclose(got, expected, rtol=0.05, atol=0.05)
+
+
+NOT_MAPS = [
+    np.zeros((0, 4)),
+    np.zeros(4),
+    np.zeros((4, 4, 3)),
+    np.zeros((1, 4, 4, 1)),
+    np.array(3.0),
+    np.array([[1.0, np.nan]]),
+    np.array([[1.0, np.inf]]),
+    np.array([[1.0, -np.inf]]),
+    np.array([[1j, 0]]),
+    np.array([["a", "b"]]),
+    np.array([[None, 1]]),
+]
+
+
+def peaked(size=(60, 80), sigma=5.0, uniform=0.01):
+    y, x = np.mgrid[: size[0], : size[1]]
+    center = (0.4 * size[0], 0.6 * size[1])
+    peak = np.exp(-((y - center[0]) ** 2 + (x - center[1]) ** 2) / (2 * sigma**2))
+    return ((1 - uniform) * peak / peak.sum() + uniform / peak.size)[..., None]
+
+
+def refused(call, *words):
+    with pytest.raises(InputError) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
