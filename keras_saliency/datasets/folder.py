@@ -1,0 +1,245 @@
+"""Your own data: a folder of pictures, and one CSV file of where people looked."""
+
+import array
+import csv
+import difflib
+import math
+import os
+import posixpath
+import zlib
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from keras_saliency import pictures
+from keras_saliency.datasets.example import Example, check_split, example_inside
+from keras_saliency.errors import InputError
+
+CSV = "fixations.csv"
+HEADER = "image,x,y[,observer,duration_ms]"
+SIGMA = None  # depends on the screen and on how far away people sat: --pixels-per-degree
+SPLITS = ("all", "train", "test")
+
+_TAIL = 65536  # bytes at the end of a PNG that are searched for a late EXIF block
+
+
+def load(data_dir: str, split: str = "all", limit: int | None = None) -> list[Example]:
+    """Your own pictures and fixations, from a folder with a `fixations.csv`.
+
+    The CSV has the header `image,x,y[,observer,duration_ms]` and one fixation a
+    line. Its columns may come in any order, further ones are ignored; `;` or
+    tabs may separate them (then a comma in a number is a decimal point).
+
+    - `image`: path of the picture below `data_dir/images` or `data_dir`, with
+      `/`. Pictures may differ in size and lie in any folder; those that the CSV
+      does not name are left out.
+    - `x`, `y`: pixels of the picture as it is shown, after its EXIF turn; x to
+      the right, y down, the center of the first pixel is (0, 0). Fixations
+      outside their picture are dropped and counted (`Example.dropped`).
+    - `observer`: any text; numbered in order of appearance.
+    - `duration_ms`: may be empty.
+
+    "test" is a fifth of the pictures and "train" the others. A picture's name
+    alone decides where it belongs, so adding pictures moves none.
+
+    Args:
+        data_dir: folder that holds the CSV and the pictures.
+        split: one of `SPLITS`: "all", "train" or "test".
+        limit: at most so many pictures, or None for all.
+
+    Returns: list of `Example`, sorted by name: the path below `images`, if it
+        is there, else below `data_dir`.
+
+    Raises:
+        InputError: names the file, and the line if it is one of the CSV's.
+
+    Example:
+        >>> import os, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Image.new("RGB", (40, 30)).save(os.path.join(folder, "a.jpg"))
+        ...     with open(os.path.join(folder, "fixations.csv"), "w") as file:
+        ...         _ = file.write("image,x,y\\na.jpg,12,7.5\\na.jpg,39,29\\n")
+        ...     example = load(folder)[0]
+        >>> example.name, example.size, example.fixations.tolist()
+        ('a.jpg', (30, 40), [[12.0, 7.5], [39.0, 29.0]])
+    """
+    check_split(split, SPLITS)
+    if not data_dir:
+        raise InputError("folder needs the folder that holds your data: --data-dir DIR")
+    if not os.path.isdir(data_dir):
+        raise InputError(f"no such folder: {data_dir}")
+    path = os.path.join(data_dir, CSV)
+    looked, columns = _read(path)
+    _check_pixels(looked, path)
+    names = _find(looked, data_dir, path)
+    chosen = sorted(name for name in names if split in ("all", _split(name)))
+    if not chosen:
+        raise InputError(
+            f"none of the {len(names)} pictures in {path} belongs to the split {split!r}, "
+            "which their names decide; use the split 'all'"
+        )
+    return [_example(name, *names[name], columns) for name in chosen[:limit]]
+
+
+def _split(name):
+    # Python's own `hash` of a text changes from run to run.
+    return "test" if zlib.crc32(name.encode()) % 5 == 0 else "train"
+
+
+def _read(path):
+    """The CSV: {image: (first line, its x, y, observer, duration, x, y, ...)}, and its columns."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            delimiter = max(",;\t", key=file.readline().count)
+            file.seek(0)
+            lines = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+            columns = _columns(next(lines, []), path)
+            return _rows(lines, columns, delimiter, path), columns
+    except FileNotFoundError:
+        raise InputError(
+            f"no such file: {path}; it must have the header {HEADER} and one fixation a line"
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text; save it as 'CSV UTF-8'") from None
+    except (OSError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as CSV ({error})") from error
+
+
+def _columns(header, path):
+    """The header's names, in lower case."""
+    columns = [name.strip().lower() for name in header]
+    for name in ("image", "x", "y"):
+        if columns.count(name) != 1:
+            fault = "no" if name not in columns else "more than one"
+            raise InputError(f"{path}, line 1 has {fault} column {name!r}; expected {HEADER}")
+    return columns
+
+
+def _rows(lines, columns, delimiter, path):
+    needed = [
+        columns.index(name) if name in columns else None
+        for name in ("image", "x", "y", "observer", "duration_ms")
+    ]
+    looked, observers = {}, {}
+    for fields in lines:
+        fields = [field.strip() for field in fields]
+        if not any(fields):
+            continue
+        where = f"{path}, line {lines.line_num}"
+        # More may be a decimal comma: every column after it would be another one.
+        if len(fields) < len(columns) or any(fields[len(columns) :]):
+            raise InputError(f"{where} has {len(fields)} fields, the header has {len(columns)}")
+        image, x, y, observer, duration = (
+            None if index is None else fields[index] for index in needed
+        )
+        if delimiter != ",":
+            x, y = x.replace(",", "."), y.replace(",", ".")
+            duration = duration and duration.replace(",", ".")
+        if image not in looked:
+            looked[image] = lines.line_num, array.array("d")
+        looked[image][1].extend((
+            _number(x, "x", where),
+            _number(y, "y", where),
+            observers.setdefault(observer, len(observers)),
+            # R writes NA for what is missing.
+            math.nan if duration in (None, "", "NA") else _number(duration, "duration_ms", where),
+        ))  # fmt: skip
+    if not looked:
+        raise InputError(f"{path} lists no fixation; one a line must follow the header")
+    return looked
+
+
+def _number(text, column, where):
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{where}: {column} must be a number. Received: {text!r}")
+    return number
+
+
+def _check_pixels(looked, path):
+    """Fractions would all fall into the first pixel, and nothing else would complain."""
+    x_y = np.concatenate([np.frombuffer(rows).reshape(-1, 4)[:, :2] for _, rows in looked.values()])
+    if x_y.min() >= 0 and x_y.max() <= 1 and (x_y % 1).any():
+        raise InputError(f"{path}: all x and y lie between 0 and 1; expected pixels, not fractions")
+
+
+def _find(looked, data_dir, csv_path):
+    """{name of the picture: (its path, its rows)}."""
+    found, missing = {}, []
+    for image, (line, rows) in looked.items():
+        name = posixpath.normpath(image.replace("\\", "/"))
+        if posixpath.isabs(name) or name.split("/")[0] in (".", ".."):
+            raise InputError(f"{csv_path}, line {line}: {image!r} is no path below {data_dir}")
+        below = [f"images/{name}", name]
+        inside = next((p for p in below if os.path.isfile(os.path.join(data_dir, p))), None)
+        if inside is None:
+            missing.append((line, name))
+            continue
+        # The same picture may be named in two ways.
+        name = inside.removeprefix("images/")
+        found.setdefault(name, (os.path.join(data_dir, inside), array.array("d")))[1].extend(rows)
+    if missing:
+        line, name = missing[0]
+        count = "1 picture" if len(missing) == 1 else f"{len(missing)} pictures"
+        verb = "does" if len(missing) == 1 else "do"
+        raise InputError(
+            f"{count} named in {csv_path} {verb} not exist, the first is {name!r} "
+            f"(line {line}){_hint(name, data_dir)}"
+        )
+    return found
+
+
+def _hint(name, data_dir):
+    """A file of the same folder that is called almost so, as a question."""
+    folder, file = posixpath.split(name)
+    for root in (os.path.join(data_dir, "images"), data_dir):
+        if os.path.isdir(os.path.join(root, folder)):
+            near = difflib.get_close_matches(file, os.listdir(os.path.join(root, folder)), 1)
+            if near:
+                return f"; is {posixpath.join(folder, near[0])!r} meant?"
+    return f"; it must lie below {data_dir}"
+
+
+def _example(name, path, rows, columns):
+    rows = np.frombuffer(rows).reshape(-1, 4)
+    return example_inside(
+        name,
+        _size(path),
+        rows[:, :2],
+        observers=rows[:, 2] if "observer" in columns else None,
+        durations_ms=rows[:, 3] if "duration_ms" in columns else None,
+        image_path=path,
+    )
+
+
+def _size(path):
+    """Height and width as `pictures.read` gives them, from the file's header alone."""
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            if picture.format == "TIFF":
+                # `size` is turned already, in newer versions of Pillow.
+                width, height = picture.tag_v2[256], picture.tag_v2[257]
+            if width * height > pictures.MAX_PIXELS:
+                raise InputError(f"{path} is too large: {width}x{height} pixels")
+            # Pillow decodes a whole PNG to see whether EXIF follows the pixels.
+            late = picture.format == "PNG" and _has_late_exif(path)
+            exif = picture.getexif() if late else Image.Image.getexif(picture)
+            turned = exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+            return (width, height) if turned else (height, width)
+    except UnidentifiedImageError:
+        raise InputError(f"{path} is not a picture, or of a kind that Pillow cannot read") from None
+    except (OSError, SyntaxError, ValueError, KeyError, Image.DecompressionBombError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} does not open as a picture ({error})") from error
+
+
+def _has_late_exif(path):
+    with open(path, "rb") as file:
+        file.seek(max(os.path.getsize(path) - _TAIL, 0))
+        tail = file.read()
+    return any(mark in tail for mark in (b"eXIf", b"Raw profile type exif", b"tiff:Orientation"))
