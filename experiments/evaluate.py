@@ -1,72 +1,129 @@
-"""Score a model on a dataset, picture by picture, beside the center bias.
+"""Score models, folders of predicted maps, and baselines on a dataset, picture by picture.
 
     python experiments/evaluate.py --model runs/NAME --data osie --data-dir DIR
+    python experiments/evaluate.py --predictions MAPS --data folder --data-dir DIR
+    python experiments/evaluate.py --baseline all --data osie --data-dir DIR --csv scores.csv
 
-`--model` is a run folder or a .keras file. Scores are taken at each picture's
-own size; `--csv` keeps them, a row a picture.
+A model is a run folder or a .keras file. Predicted maps are named like their
+pictures: .png (8 or 16 bit), .jpg, .npy (a map, or log densities). The
+protocols: docs/protocols.md.
 """
 
 import os
-import zipfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import datasets, files, training
+from keras_saliency import baselines, evaluation, files, map_files, pictures, reported, training
 from keras_saliency.errors import InputError
+from keras_saliency.protocols import COLUMNS
+from keras_saliency.truths import Truths
 
 
 def main(argv=None):
     args = parse_args(argv)
-    path = model_file(args.model)
-    examples = training.load_split(args, args.split, args.limit)
-    scored_names = {example.name for example in examples}
-    # The center bias is never made of the pictures that are scored.
-    others = [e for e in training.load_split(args, "train") if e.name not in scored_names]
-    if not others:
-        raise InputError(f"--split {args.split} leaves no training picture for the center bias")
+    split = args.split or training.test_split(args.data)
+    truths = Truths(
+        training.load_split(args, split, args.limit), args.protocol, training.sigma(args), args.seed
+    )
+    sources = {**models(args, truths), **predictions(args, truths), **wanted_baselines(args)}
+    problems, scored = [], {}
+    for name, source in sources.items():
+        print(f"scoring {name}")
+        scored[name] = source(truths, problems)
+        if args.csv:
+            files.write_csv(csv_path(args.csv, name, sources), scored[name])
+    scored.setdefault("center bias", baseline("center_bias", args)(truths, problems))
 
-    training.load_tensorflow()
-    from keras_saliency import evaluation
-
-    sigma = getattr(datasets, args.data).SIGMA
-    scored = evaluation.beside_center_bias(args.model, load_model(path), others, examples, sigma)
-    title = evaluation.title(f"{args.data} {args.split}", examples, sigma)
-    print(f"\n{evaluation.table(title, scored)}")
-    if args.csv:
-        files.write_csv(args.csv, scored[args.model])
+    title = evaluation.title(f"{args.data} {split}", truths)
+    print(f"\n{evaluation.table(title, scored, reported.rows(args.data, split))}")
+    if problems:
+        listed = "\n  ".join(problems)
+        raise InputError(f"{len(problems)} maps could not be scored:\n  {listed}")
 
 
 def parse_args(argv):
     parser = training.Parser(__doc__)
     add = parser.add_argument
-    add("--model", required=True, metavar="RUN|FILE", help="a run folder or a .keras file")
+    names = ["all", *baselines.BASELINES]
+    add("--model", nargs="+", default=[], metavar="RUN|FILE", help="run folders or .keras files")
+    add("--predictions", nargs="+", default=[], metavar="DIR", help="folders of predicted maps")
+    add("--baseline", nargs="+", default=[], choices=names, metavar="NAME", help=", ".join(names))
     add("--data", choices=training.DATASETS, default="synthetic", help="default: %(default)s")
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
-    add("--split", default="test", help="default: %(default)s")
+    add("--split", default="", help="default: test, or all of a dataset without splits")
+    add("--protocol", choices=COLUMNS, default="mit", help="default: %(default)s")
+    add(
+        "--pixels-per-degree",
+        type=training.above_zero,
+        metavar="P",
+        help="pixels of the pictures that one degree of visual angle covered: the density's "
+        "sigma (default: the dataset's own)",
+    )
+    add("--emd", action="store_true", help="also the earth mover's distance (needs POT, slow)")
     add("--limit", type=training.positive, metavar="N", help="only the first N pictures")
-    add("--csv", default="", metavar="FILE", help="where to write the scores of every picture")
-    return parser.parse_args(argv)
+    add("--seed", type=training.count, default=0, metavar="N", help="of what is drawn at random")
+    add(
+        "--csv",
+        default="",
+        metavar="FILE",
+        help="the scores of every picture; of several models, FILE-NAME.csv each",
+    )
+    args = parser.parse_args(argv)
+    if not (args.model or args.predictions or args.baseline):
+        parser.error("nothing to score: give --model, --predictions or --baseline")
+    return args
 
 
-def model_file(model):
-    path = os.path.join(model, "model.keras") if os.path.isdir(model) else model
-    if not os.path.isfile(path):
-        raise InputError(f"no such file: {path}; --model takes a finished run or a .keras file")
-    return path
+def models(args, truths):
+    """A function that scores each of the models, by name."""
+
+    def scorer(path):
+        from keras_saliency import prediction
+
+        model = prediction.load(path)  # a wrong path is answered before anything is scored
+
+        def score(truths, problems):
+            stimuli = map(pictures.of, truths.examples)
+            maps = prediction.saliency_maps(model, stimuli)
+            return evaluation.score(maps, truths, args.emd, problems)
+
+        return score
+
+    if args.model:
+        training.load_tensorflow()
+    return {path: scorer(path) for path in args.model}
 
 
-def load_model(path):
-    """The generator in a .keras file, which may hold it alone or a whole SaliencyGAN."""
-    import keras
+def predictions(args, truths):
+    """A function that scores each of the folders, by name."""
 
-    from keras_saliency import gan, layers, losses, metrics  # noqa: F401  what a file may name
+    def scorer(folder):
+        paths = map_files.find(folder, [example.name for example in truths.examples])
 
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"{path} cannot be loaded as a Keras model ({reason})") from error
-    return getattr(model, "generator", model)
+        def score(truths, problems):
+            maps = (lambda path=path: map_files.read_map(path) for path in paths)
+            return evaluation.score(maps, truths, args.emd, problems)
+
+        return score
+
+    return {folder: scorer(folder) for folder in args.predictions}
+
+
+def wanted_baselines(args):
+    names = baselines.BASELINES if "all" in args.baseline else args.baseline
+    return {name.replace("_", " "): baseline(name, args) for name in names}
+
+
+def baseline(name, args):
+    return lambda truths, _: evaluation.score_baseline(name, truths, args.emd)
+
+
+def csv_path(path, name, sources):
+    """Where one model's scores go; of several, each has its name in its file's."""
+    if len(sources) == 1:
+        return path
+    stem, ending = os.path.splitext(path)
+    return f"{stem}-{os.path.basename(os.path.normpath(name)).replace(' ', '_')}{ending}"
 
 
 if __name__ == "__main__":

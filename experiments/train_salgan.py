@@ -104,7 +104,7 @@ def main(argv=None):
     train_phases(gan, args, run_dir, reached, steps, fit)
 
     # Export and scores
-    table = runs.finish(run_dir, generator, "SalGAN", train, test, sigma, args.data)
+    table = runs.finish(run_dir, generator, "SalGAN", test, sigma, args.data)
     print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
 
 

@@ -16,9 +16,15 @@ import importlib
 __version__ = "0.1.0"
 
 _SUBMODULES = (
+    "auc",
+    "baselines",
     "callbacks",
     "checkpoints",
+    "classical",
+    "comparison",
     "datasets",
+    "densities",
+    "emd",
     "errors",
     "evaluation",
     "export",
@@ -26,15 +32,22 @@ _SUBMODULES = (
     "gan",
     "layers",
     "losses",
+    "map_files",
     "maps",
     "metrics",
     "models",
     "pictures",
     "pipeline",
     "prediction",
+    "progress",
+    "protocols",
+    "reported",
     "runs",
     "scores",
+    "sheets",
+    "submissions",
     "training",
+    "truths",
 )
 
 __all__ = ["InputError", "SaliencyGAN", *_SUBMODULES]

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_saliency import checkpoints, evaluation, files, maps, pictures, pipeline, prediction
+from keras_saliency import checkpoints, files, maps, pictures, pipeline, prediction
 
 
 class NaNGuard(keras.callbacks.Callback):
@@ -63,7 +63,7 @@ class Panels(keras.callbacks.Callback):
         self.examples = examples
         self.log_dir = log_dir
         self.pictures_dir = pictures_dir
-        self.stimuli = [evaluation.stimulus(example) for example in examples]
+        self.stimuli = [pictures.of(example) for example in examples]
         self.densities = [maps.density(e.fixations, e.size, sigma) for e in examples]
         self.writer = None
 

@@ -1,102 +1,137 @@
-"""Scores of a dataset: per picture, then averaged, beside the center bias."""
+"""Scores of a dataset: per picture, then averaged, with intervals."""
 
-import sys
+import collections
+import concurrent.futures
+import os
 
-import keras
 import numpy as np
+import threadpoolctl
 
-from keras_saliency import maps, pictures, pipeline, prediction, scores
+from keras_saliency import baselines, comparison, emd, progress, protocols
+from keras_saliency.errors import InputError
+from keras_saliency.truths import Truths
 
-# Column, and whether a higher value is better.
-SCORES = {"nss": True, "cc": True, "sim": True, "kld": False, "ig": True}
-CENTER_BIAS_SIZE = (192, 256)
-
-
-def stimulus(example) -> np.ndarray:
-    """The example's picture, uint8 `(height, width, 3)`."""
-    return example.image if example.image is not None else pictures.read(example.image_path)
+RESAMPLES = 2000
+DENSITY_SCORES = ("cc", "sim", "kld", "emd")
 
 
-def score(saliency_maps, examples: list, sigma: float, baseline_map: np.ndarray) -> list[dict]:
+def score(
+    saliency_maps,
+    truths: Truths,
+    with_emd: bool = False,
+    problems: list | None = None,
+    workers: int | None = None,
+) -> list[dict]:
     """Scores one saliency map per example, as they come.
 
-    Args:
-        saliency_maps: iterable of `(height, width, 1)`, each of its example's
-            size and in the examples' order; `prediction.saliency_maps` yields
-            them so that no more than a batch is in memory.
-        examples: list of `datasets.Example`.
-        sigma: blur of the density in pixels of each picture.
-        baseline_map: `(h, w, 1)` of any size, what `ig` is measured over;
-            usually `maps.center_bias` of the training split.
+    Only a few maps a worker are in memory at a time.
 
-    Returns: one dict an example, "image" and the columns of `SCORES`; NaN
-        where a picture has no score.
+    Args:
+        saliency_maps: iterable of `(height, width, 1)` in the order of
+            `truths.examples`, as `prediction.saliency_maps` yields them; or of
+            functions without arguments that make one, called in the workers.
+        truths: the dataset, and the protocol.
+        with_emd: also the earth mover's distance, which needs the package POT.
+        problems: if a list, a map that cannot be scored adds a line to it and
+            leaves its picture's row NaN; if None, it raises.
+        workers: threads; by default one a core.
+
+    Returns: one dict an example: "image" and the protocol's columns; NaN where
+        a picture has no score.
+
+    Raises:
+        InputError: names the picture whose map cannot be scored.
 
     Example:
         >>> from keras_saliency.datasets import synthetic
-        >>> examples = synthetic.load(split="test", limit=2)
-        >>> bias = maps.center_bias(synthetic.load(limit=9), (60, 80), 12.0)
-        >>> rows = score(center_bias_maps(bias, examples), examples, 12.0, bias)
-        >>> [round(abs(row["ig"]), 6) for row in rows]
-        [0.0, 0.0]
+        >>> examples = synthetic.load(split="test", limit=3)
+        >>> truths = Truths(examples, "tuebingen", synthetic.SIGMA)
+        >>> perfect = [truths.of(index).density for index in range(3)]
+        >>> [round(row["cc"], 6) for row in score(perfect, truths)]
+        [1.0, 1.0, 1.0]
     """
-    shown = len(examples) > 50 and sys.stdout.isatty()
-    bar = keras.utils.Progbar(len(examples), unit_name="picture", verbose=int(shown))
-    rows = []
-    for example, saliency_map in zip(examples, saliency_maps, strict=True):
-        fixation_map = maps.fixation_map(example.fixations, example.size)[None]
-        density = maps.density(example.fixations, example.size, sigma)[None]
-        baseline = np.asarray(pipeline.resize(baseline_map, example.size))[None]
-        saliency_map = np.asarray(saliency_map)[None]
-        values = {
-            "nss": scores.nss(fixation_map, saliency_map),
-            "cc": scores.cc(density, saliency_map),
-            "sim": scores.sim(density, saliency_map),
-            "kld": scores.kld(density, saliency_map),
-            "ig": scores.information_gain(fixation_map, saliency_map, baseline),
-        }
-        rows.append(
-            {"image": example.name, **{name: float(value[0]) for name, value in values.items()}}
-        )
-        bar.update(len(rows))
+    both = zip(truths.examples, saliency_maps, strict=True)
+    with _one_blas_thread():
+        return _rows(([pair] for pair in both), truths, with_emd, problems, workers)
+
+
+def score_baseline(
+    name: str, truths: Truths, with_emd: bool = False, workers: int | None = None
+) -> list[dict]:
+    """Scores one of `baselines.BASELINES`, as `score`.
+
+    Example:
+        >>> from keras_saliency.datasets import synthetic
+        >>> examples = synthetic.load(split="test", limit=3)
+        >>> truths = Truths(examples, "tuebingen", synthetic.SIGMA)
+        >>> [row["auc"] for row in score_baseline("uniform", truths)]
+        [0.5, 0.5, 0.5]
+    """
+    blank = DENSITY_SCORES if name == "gold_standard" else ()  # see there
+    with _one_blas_thread():
+        cases = map(baselines.BASELINES[name](truths), range(len(truths.examples)))
+        rows = _rows(cases, truths, with_emd and "emd" not in blank, None, workers)
+    wanted = columns(truths.protocol, with_emd)
+    return [row | {c: np.nan for c in wanted if c in blank} for row in rows]
+
+
+def _one_blas_thread():
+    """BLAS' own threads would fight with ours: six times slower on two cores."""
+    return threadpoolctl.threadpool_limits(1, user_api="blas")
+
+
+def columns(protocol: str, with_emd: bool = False) -> list[str]:
+    """The scores that a protocol's rows have."""
+    return [*protocols.COLUMNS[protocol], *(["emd"] if with_emd else [])]
+
+
+def _rows(cases, truths, with_emd, problems, workers):
+    """A row for each picture's cases, in order; several pictures are scored at a time."""
+    workers = workers or os.cpu_count()
+    rows, waiting = [], collections.deque()
+    bar = progress.Bar(len(truths.examples), "pictures")
+    with concurrent.futures.ThreadPoolExecutor(workers) as threads:
+        try:
+            for index, picture_cases in enumerate(cases):
+                waiting.append(
+                    threads.submit(_row, index, picture_cases, truths, with_emd, problems)
+                )
+                # As far ahead as keeps the workers busy: maps are large.
+                while len(waiting) > 2 * workers or waiting[0].done():
+                    rows.append(waiting.popleft().result())
+                    bar.update(len(rows))
+                    if not waiting:
+                        break
+            for future in waiting:
+                rows.append(future.result())
+                bar.update(len(rows))
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
     return rows
 
 
-def center_bias_maps(center_bias: np.ndarray, examples: list):
-    """Yields the center bias at every example's size, as a model's maps would come."""
-    for example in examples:
-        yield np.asarray(pipeline.resize(center_bias, example.size))
+def _row(index, cases, truths, with_emd, problems):
+    """One picture's scores, the mean over its cases."""
+    name = truths.examples[index].name
+    try:
+        scored = [_scores(index, *case, truths, with_emd) for case in cases]
+    except InputError as error:
+        if problems is None:
+            raise InputError(f"{name}: {error}") from error
+        problems.append(f"{name}: {error}")
+        scored = []
+    wanted = columns(truths.protocol, with_emd)
+    return {"image": name, **{c: _mean([found[c] for found in scored]) for c in wanted}}
 
 
-def beside_center_bias(
-    name: str, model: keras.Model, train: list, test: list, sigma: float
-) -> dict[str, list[dict]]:
-    """Scores a model and, as the row to compare it with, the center bias.
-
-    Args:
-        name: str, the model's key in the result.
-        model: a generator.
-        train: examples that the center bias is made of, none of `test`.
-        test: examples to score.
-        sigma: blur of the density in pixels of each picture.
-
-    Returns: rows of `score` by name; the second name is "center bias".
-    """
-    bias = maps.center_bias(train, CENTER_BIAS_SIZE, sigma)
-    predicted = {
-        name: prediction.saliency_maps(model, map(stimulus, test)),
-        "center bias": center_bias_maps(bias, test),
-    }
-    return {key: score(found, test, sigma, bias) for key, found in predicted.items()}
-
-
-def title(data: str, examples: list, sigma: float) -> str:
-    """What a table's scores were taken of, and how."""
-    return (
-        f"{data}, {len(examples)} pictures: scores at each picture's own size against its "
-        f"density (sigma {sigma:g} px) and all its fixations; per picture, then averaged; "
-        "ig over the training split's center bias"
-    )
+def _scores(index, example, saliency_map, truths, with_emd):
+    saliency_map = saliency_map() if callable(saliency_map) else saliency_map
+    truth = truths.of(index, example)
+    found = protocols.score(saliency_map, truth, truths.protocol)
+    if with_emd:
+        found["emd"] = emd.distance(truth.density, saliency_map)
+    return found
 
 
 def means(rows: list[dict]) -> dict[str, float]:
@@ -106,17 +141,57 @@ def means(rows: list[dict]) -> dict[str, float]:
         >>> means([{"image": "a", "nss": 1.0}, {"image": "b", "nss": float("nan")}])
         {'nss': 1.0}
     """
-    columns = [name for name in rows[0] if name != "image"]
-    kept = {name: [row[name] for row in rows if not np.isnan(row[name])] for name in columns}
-    return {name: float(np.mean(kept[name])) if kept[name] else float("nan") for name in columns}
+    return {name: _mean([row[name] for row in rows]) for name in rows[0] if name != "image"}
 
 
-def table(title: str, scored: dict[str, list[dict]]) -> str:
+def _mean(values):
+    kept = [value for value in values if not np.isnan(value)]
+    return float(np.mean(kept)) if kept else float("nan")
+
+
+def intervals(rows: list[dict], seed: int = 0) -> dict[str, tuple[float, float]]:
+    """The 95% bootstrap interval of each score's mean: how other pictures might have scored.
+
+    Args:
+        rows: of `score`.
+        seed: int, of the resampling.
+
+    Example:
+        >>> low, high = intervals([{"image": str(i), "nss": i % 3} for i in range(300)])["nss"]
+        >>> low < 1 < high
+        True
+    """
+    names = list(means(rows))
+    values = np.array([[row[name] for name in names] for row in rows], "float64")
+    resampled = comparison.resampled_means(values, RESAMPLES, seed)
+    found = dict.fromkeys(names, (np.nan, np.nan))
+    for name, drawn in zip(names, resampled.T, strict=True):
+        if not np.isnan(drawn).all():
+            low, high = np.nanpercentile(drawn, [2.5, 97.5])
+            found[name] = float(low), float(high)
+    return found
+
+
+def title(data: str, truths: Truths) -> str:
+    """What a table's scores were taken of, and how."""
+    sigma = "8 cycles a picture" if truths.sigma is None else f"sigma {truths.sigma:g} px"
+    return (
+        f"{data}, {len(truths.examples)} pictures, protocol {truths.protocol}: scores at each "
+        f"picture's own size, density of {sigma}; per picture, then averaged, ± half of the 95% "
+        "bootstrap interval; IG over the other pictures' center bias"
+    )
+
+
+def table(title: str, scored: dict[str, list[dict]], reported: dict | None = None) -> str:
     """A Markdown table: one line a model, one column a score, arrows to the better side.
+
+    If the gold standard was scored, the last column is the share of its
+    information gain that a model reaches.
 
     Args:
         title: str, the protocol and dataset.
         scored: rows of `score` by the model's name.
+        reported: of `reported.rows`, what papers say, to stand below.
 
     Example:
         >>> print(table("two pictures", {"center bias": [{"image": "a", "nss": 1.0}]}))
@@ -124,16 +199,37 @@ def table(title: str, scored: dict[str, list[dict]]) -> str:
         <BLANKLINE>
         | | NSS ↑ |
         |---|---|
-        | center bias | 1.000 |
+        | center bias | 1.000 ±0.000 |
     """
-    columns = [name for name in next(iter(scored.values()))[0] if name != "image"]
-    arrows = [f"{name.upper()} {'↑' if SCORES[name] else '↓'}" for name in columns]
-    lines = [title, "", f"| | {' | '.join(arrows)} |", "|---" * (len(columns) + 1) + "|"]
+    names = [name for name in next(iter(scored.values()))[0] if name != "image"]
+    ceiling = means(scored["gold standard"]).get("ig") if "gold standard" in scored else None
+    heads = [protocols.heading(name) for name in names]
+    heads += ["explained IG ↑"] if ceiling else []
+    lines = [title, "", f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     notes = []  # a line between two rows would end the table
-    for name, rows in scored.items():
-        mean = means(rows)
-        lines.append(f"| {name} | {' | '.join(f'{mean[column]:.3f}' for column in columns)} |")
-        missing = [row["image"] for row in rows if any(np.isnan(row[column]) for column in columns)]
-        if missing:
-            notes.append(f"{name}: {len(missing)} pictures without a score: {', '.join(missing)}")
+    for model, rows in scored.items():
+        mean, between = means(rows), intervals(rows)
+        cells = [_cell(mean[name], between[name]) for name in names]
+        cells += (
+            [f"{mean['ig'] / ceiling:.0%}" if mean["ig"] == mean["ig"] else "–"] if ceiling else []
+        )
+        lines.append(f"| {model} | {' | '.join(cells)} |")
+        notes += _without_score(model, rows, mean)
+    for model, found in (reported or {}).items():
+        cells = [f"{found[name]:g}" if name in found else "–" for name in names]
+        lines.append(f"| {model} | {' | '.join(cells + ['–'] * bool(ceiling))} |")
     return "\n".join([*lines, *([""] if notes else []), *notes])
+
+
+def _cell(mean, interval):
+    return "–" if np.isnan(mean) else f"{mean:.3f} ±{(interval[1] - interval[0]) / 2:.3f}"
+
+
+def _without_score(model, rows, mean):
+    """A line that names the pictures that lack a score which others have."""
+    has = [name for name in mean if not np.isnan(mean[name])]
+    missing = [row["image"] for row in rows if any(np.isnan(row[name]) for name in has)]
+    if not missing:
+        return []
+    named = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+    return [f"{model}: {len(missing)} pictures without a score: {named}"]

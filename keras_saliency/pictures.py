@@ -41,6 +41,11 @@ def read(path: str) -> np.ndarray:
         raise InputError(f"{path} does not decode as a picture ({error})") from error
 
 
+def of(example) -> np.ndarray:
+    """The picture of a `datasets.Example`, uint8 `(height, width, 3)`."""
+    return example.image if example.image is not None else read(example.image_path)
+
+
 def write_png(path: str, picture: np.ndarray) -> None:
     """Writes a uint8 picture, `(height, width)` or `(height, width, 1 or 3)`, as PNG, whole."""
     if picture.ndim == 3 and picture.shape[2] == 1:

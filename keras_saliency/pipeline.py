@@ -236,7 +236,7 @@ def _load_all(examples, size, sigma):
 
 def _load(example, size, sigma):
     """uint8 stimulus, float16 density with largest value 1, uint8 fixation map."""
-    picture = example.image if example.image is not None else pictures.read(example.image_path)
+    picture = pictures.of(example)
     if picture.shape[:2] != example.size:
         raise InputError(
             f"{example.image_path or example.name} is {picture.shape[0]}x{picture.shape[1]} "

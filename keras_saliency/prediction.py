@@ -1,11 +1,34 @@
 """Stimuli in, saliency maps at the stimuli's own size out."""
 
 import itertools
+import os
+import zipfile
 
 import keras
 import numpy as np
 
-from keras_saliency import pipeline
+from keras_saliency import gan, layers, losses, metrics, pipeline  # noqa: F401  a file may name them
+from keras_saliency.errors import InputError
+
+
+def load(path: str) -> keras.Model:
+    """The generator of a run, or of a .keras file that holds it alone or in a SaliencyGAN.
+
+    Args:
+        path: a finished run's folder, or a .keras file.
+
+    Raises:
+        InputError: if there is no such file, or it is not a Keras model.
+    """
+    file = os.path.join(path, "model.keras") if os.path.isdir(path) else path
+    if not os.path.isfile(file):
+        raise InputError(f"no such file: {file}; a model is a finished run or a .keras file")
+    try:
+        model = keras.models.load_model(file, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"{file} cannot be loaded as a Keras model ({reason})") from error
+    return getattr(model, "generator", model)
 
 
 def saliency_maps(model: keras.Model, stimuli, batch_size: int = 8):

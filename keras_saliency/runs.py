@@ -107,26 +107,32 @@ def callbacks(run_dir: str, phase: str, test: list, sigma: float, save_every: in
     ]
 
 
-def finish(run_dir, generator, name, train, test, sigma, data) -> str:
+def finish(run_dir, generator, name, test, sigma, data) -> str:
     """Exports the generator, scores it beside the center bias, returns the table.
 
     Args:
         run_dir: the run folder.
         generator: `keras.Model`.
         name: str, the model's row in the table.
-        train, test: lists of `Example`.
+        test: list of `Example`.
         sigma: blur of the density in pixels of each picture.
         data: str, the dataset's name, for the table's title.
     """
-    from keras_saliency import evaluation, export
+    from keras_saliency import evaluation, export, pictures, prediction
+    from keras_saliency.truths import Truths
 
     final = export.float32_copy(generator)
     with files.replacing(os.path.join(run_dir, "model.keras")) as temporary:
         final.save(temporary)
     export.saved_model(final, os.path.join(run_dir, "saved_model", "1"))
-    scored = evaluation.beside_center_bias(name, final, train, test, sigma)
+    truths = Truths(test, "mit", sigma)
+    predicted = prediction.saliency_maps(final, map(pictures.of, test))
+    scored = {
+        name: evaluation.score(predicted, truths),
+        "center bias": evaluation.score_baseline("center_bias", truths),
+    }
     files.write_csv(os.path.join(run_dir, "scores.csv"), scored[name])
-    table = evaluation.table(evaluation.title(f"{data} test", test, sigma), scored)
+    table = evaluation.table(evaluation.title(f"{data} test", truths), scored)
     files.write_text(os.path.join(run_dir, "scores.md"), table + "\n")
     return table
 

@@ -10,10 +10,12 @@ import re
 import sys
 import tempfile
 
-from keras_saliency import datasets, runs
+from keras_saliency import datasets, maps, runs
 from keras_saliency.errors import InputError
 
 DATASETS = tuple(name for name in datasets.__all__ if name != "Example")
+# A density needs a sigma; of a folder of one's own only evaluate.py asks for it.
+TRAINABLE = tuple(name for name in DATASETS if getattr(datasets, name).SIGMA)
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,7 +38,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     """
     result = Parser(description)
     add = result.add_argument
-    add("--data", choices=DATASETS, default="synthetic", help="dataset (default: %(default)s)")
+    add("--data", choices=TRAINABLE, default="synthetic", help="dataset (default: %(default)s)")
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
     add("--size", type=_size, metavar="HxW", help="height x width of the network's input, pixels")
     add("--epochs", type=count, metavar="N", help="epochs of the adversarial phase")
@@ -120,6 +122,19 @@ def load_split(args: argparse.Namespace, split: str, limit: int | None = None) -
     return examples
 
 
+def test_split(data: str) -> str:
+    """The split of a dataset that scores are taken of."""
+    splits = getattr(datasets, data).SPLITS
+    return "all" if "all" in splits else "test"
+
+
+def sigma(args: argparse.Namespace) -> float | None:
+    """The density's blur in pixels: one degree if that is known, else the dataset's, or None."""
+    if args.pixels_per_degree:
+        return maps.degrees_to_pixels(1.0, args.pixels_per_degree)
+    return getattr(datasets, args.data).SIGMA
+
+
 def run(main) -> None:
     """Calls a script's `main`; a mistake in its input ends in one line and status 2."""
     script = os.path.basename(sys.argv[0])
@@ -182,6 +197,17 @@ def _size(text):
     except ValueError:
         raise argparse.ArgumentTypeError(f"wanted HEIGHTxWIDTH like 192x256, got {text}") from None
     return height, width
+
+
+def above_zero(text: str) -> float:
+    """Reads a flag that takes a positive number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"wanted a number above 0, got {text}")
+    return value
 
 
 def count(text: str) -> int:

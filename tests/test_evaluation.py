@@ -1,17 +1,19 @@
-"""Rows, means and tables of scores."""
+"""Rows, means, intervals and tables of scores."""
 
+import threading
 import warnings
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from keras_saliency import evaluation, maps, scores
+from keras_saliency import evaluation, protocols
 from keras_saliency.datasets import Example
 from keras_saliency.errors import InputError
+from keras_saliency.truths import Truths
 
 SIGMA = 3.0
 NAN = float("nan")
+NAMES = ["a.png", "bb.png", "ccc.png"]
 
 
 def example(name, size, count):
@@ -21,12 +23,13 @@ def example(name, size, count):
 
 @pytest.fixture
 def examples():
-    return [example("a.png", (20, 30), 5), example("bb.png", (16, 12), 8)]
+    sizes = [(20, 30), (16, 12), (25, 31)]
+    return [example(*both, 5) for both in zip(NAMES, sizes, strict=True)]
 
 
 @pytest.fixture
-def center_bias(examples):
-    return maps.center_bias(examples, (10, 10), SIGMA)
+def truths(examples):
+    return Truths(examples, "mit", SIGMA)
 
 
 def random_maps(examples):
@@ -34,57 +37,108 @@ def random_maps(examples):
     return [rng.random((*e.size, 1), "float32") for e in examples]
 
 
-def test_rows_have_the_pictures_name_and_every_score(examples, center_bias):
-    rows = evaluation.score(random_maps(examples), examples, SIGMA, center_bias)
-    assert [row["image"] for row in rows] == ["a.png", "bb.png"]
+@pytest.mark.parametrize("protocol", protocols.COLUMNS)
+@pytest.mark.parametrize("with_emd", [False, True])
+def test_rows_have_the_pictures_name_and_every_score(examples, protocol, with_emd):
+    if with_emd:
+        pytest.importorskip("ot")
+    truths = Truths(examples, protocol, SIGMA)
+    rows = evaluation.score(random_maps(examples), truths, with_emd)
+    assert [row["image"] for row in rows] == NAMES
     for row in rows:
-        assert list(row) == ["image", "nss", "cc", "sim", "kld", "ig"]
-        assert all(type(row[name]) is float for name in evaluation.SCORES)
+        assert list(row) == ["image", *evaluation.columns(protocol, with_emd)]
+        assert all(type(row[name]) is float for name in row if name != "image")
 
 
-def test_scores_are_taken_at_the_pictures_own_size(examples, center_bias):
-    saliency_maps = random_maps(examples)
-    rows = evaluation.score(saliency_maps, examples, SIGMA, center_bias)
-    for row, one, saliency_map in zip(rows, examples, saliency_maps, strict=True):
-        counts = maps.fixation_map(one.fixations, one.size)[None]
-        density = maps.density(one.fixations, one.size, SIGMA)[None]
-        assert row["nss"] == pytest.approx(float(scores.nss(counts, saliency_map[None])[0]))
-        for name in ("cc", "sim", "kld"):
-            expected = float(getattr(scores, name)(density, saliency_map[None])[0])
-            assert row[name] == pytest.approx(expected)
-
-
-def test_the_density_itself_scores_best(examples, center_bias):
-    own = [maps.density(e.fixations, e.size, SIGMA) for e in examples]
-    for row in evaluation.score(own, examples, SIGMA, center_bias):
+def test_the_density_is_the_best_map(examples, truths):
+    perfect = [truths.of(index).density for index in range(3)]
+    for row, of_noise in zip(
+        evaluation.score(perfect, truths),
+        evaluation.score(random_maps(examples), truths),
+        strict=True,
+    ):
         assert (row["cc"], row["sim"], row["kld"]) == pytest.approx((1, 1, 0), abs=1e-5)
+        assert row["nss"] > of_noise["nss"]
+        assert row["auc_judd"] > of_noise["auc_judd"]
 
 
-def test_the_center_bias_gains_nothing_over_itself(examples, center_bias):
-    found = list(evaluation.center_bias_maps(center_bias, examples))
-    assert [one.shape for one in found] == [(20, 30, 1), (16, 12, 1)]
-    rows = evaluation.score(found, examples, SIGMA, center_bias)
-    assert [row["ig"] for row in rows] == [0, 0]
-    assert rows[0]["cc"] != 0
+def test_the_center_bias_gains_nothing_over_itself(truths):
+    rows = evaluation.score_baseline("center_bias", truths)
+    assert [row["ig"] for row in rows] == pytest.approx([0, 0, 0], abs=1e-9)
 
 
-def test_maps_are_taken_as_they_come(examples, center_bias):
-    rows = evaluation.score(iter(random_maps(examples)), examples, SIGMA, center_bias)
-    assert rows == evaluation.score(random_maps(examples), examples, SIGMA, center_bias)
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_maps_are_taken_as_they_come(examples, truths, workers):
+    rows = evaluation.score(iter(random_maps(examples)), truths, workers=workers)
+    lazy = [lambda saliency_map=m: saliency_map for m in random_maps(examples)]
+    assert rows == evaluation.score(lazy, truths, workers=workers)
 
 
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_too_few_or_too_many_maps_are_an_error(examples, center_bias, count):
-    three = [*random_maps(examples), np.zeros((20, 30, 1), "float32")]
+def test_few_maps_are_in_memory_at_a_time(examples):
+    many = [examples[0]] * 60
+    taken, most, lock, done = 0, 0, threading.Lock(), 0
+
+    def make():
+        nonlocal done
+        with lock:
+            done += 1
+        return np.random.default_rng(0).random(many[0].size)
+
+    def maps():
+        nonlocal taken, most
+        for _ in many:
+            taken += 1
+            with lock:
+                most = max(most, taken - done)
+            yield make
+
+    assert len(evaluation.score(maps(), Truths(many, "mit", SIGMA), workers=2)) == 60
+    assert most <= 6
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_too_few_or_too_many_maps_are_an_error(examples, truths, count):
+    four = [*random_maps(examples), np.zeros((20, 30, 1), "float32")]
     with pytest.raises(ValueError, match=r"shorter|longer"):
-        evaluation.score(three[:count], examples, SIGMA, center_bias)
+        evaluation.score(four[:count], truths)
 
 
-def test_a_picture_without_fixations_has_no_location_score(center_bias):
+def test_a_bad_map_is_named(examples, truths):
+    maps = random_maps(examples)
+    maps[1][3, 3] = NAN
+    with pytest.raises(InputError, match=r"bb\.png.*not finite"):
+        evaluation.score(maps, truths)
+    problems = []
+    rows = evaluation.score(maps, truths, problems=problems)
+    assert len(problems) == 1 and "bb.png" in problems[0]
+    assert np.isnan(rows[1]["nss"]) and not np.isnan([rows[0]["nss"], rows[2]["nss"]]).any()
+
+
+def test_a_picture_without_fixations_has_no_score(examples):
     nobody = example("c.png", (20, 30), 0)
-    [row] = evaluation.score(random_maps([nobody]), [nobody], SIGMA, center_bias)
-    assert np.isnan([row["nss"], row["ig"]]).all()
-    assert (row["cc"], row["sim"]) == (0, 0)
+    rows = evaluation.score(
+        random_maps([*examples, nobody]), Truths([*examples, nobody], "mit", SIGMA)
+    )
+    assert all(np.isnan(rows[3][name]) for name in rows[3] if name != "image")
+    assert not np.isnan(rows[0]["sauc"])
+
+
+def test_a_lone_picture_has_no_others(examples):
+    [row] = evaluation.score(random_maps(examples[:1]), Truths(examples[:1], "mit", SIGMA))
+    assert [name for name in row if name != "image" and np.isnan(row[name])] == ["sauc", "ig"]
+
+
+def test_intervals():
+    random = np.random.default_rng(0)
+    covered = 0
+    for _ in range(100):
+        rows = [{"image": str(i), "nss": value} for i, value in enumerate(random.normal(1, 2, 40))]
+        low, high = evaluation.intervals(rows)["nss"]
+        covered += low < 1 < high
+    assert 85 <= covered <= 99
+    rows = [{"image": "a", "nss": 1.0}, {"image": "b", "nss": NAN}]
+    assert evaluation.intervals(rows) == {"nss": (1, 1)}
+    assert np.isnan(evaluation.intervals([{"image": "a", "nss": NAN}])["nss"]).all()
 
 
 def test_means_are_over_the_pictures_that_have_the_score():
@@ -115,9 +169,9 @@ def test_the_table_in_full():
         "",
         "| | NSS ↑ | KLD ↓ |",
         "|---|---|---|",
-        "| SalGAN | 2.000 | 0.625 |",
+        "| SalGAN | 2.000 ±0.000 | 0.625 ±0.125 |",
     ]
-    assert "| center bias | 0.750 | 1.500 |" in lines
+    assert "| center bias | 0.750 ±0.250 | 1.500 ±0.500 |" in lines
     assert [line for line in lines if "b.png" in line] == [
         "SalGAN: 1 pictures without a score: b.png"
     ]
@@ -131,17 +185,25 @@ def test_the_rows_of_the_table_stay_together():
     assert kinds == sorted(kinds, reverse=True)
 
 
-def test_the_title_names_data_number_and_sigma():
-    title = evaluation.title("osie test", [None] * 200, 24.0)
-    assert title.startswith("osie test, 200 pictures: ") and "sigma 24 px" in title
+def test_the_title_names_data_number_protocol_and_blur(examples):
+    title = evaluation.title("osie test", Truths(examples, "tuebingen", 24.0))
+    assert title.startswith("osie test, 3 pictures, protocol tuebingen: ")
+    assert "sigma 24 px" in title
+    assert "8 cycles" in evaluation.title("folder all", Truths(examples, "mit"))
 
 
-def test_the_stimulus_is_the_array_or_the_file(tmp_path):
-    picture = np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype("uint8")
-    Image.fromarray(picture).save(tmp_path / "a.png")
-    for fields in ({"image": picture}, {"image_path": str(tmp_path / "a.png")}):
-        one = Example("a.png", (4, 5), np.zeros((0, 2)), **fields)
-        np.testing.assert_array_equal(evaluation.stimulus(one), picture)
-    missing = Example("b.png", (4, 5), np.zeros((0, 2)), str(tmp_path / "b.png"))
-    with pytest.raises(InputError, match=r"b\.png"):
-        evaluation.stimulus(missing)
+def test_the_share_of_explained_information_stands_beside_the_gold_standard():
+    scored = {
+        name: [{"image": "a.png", "ig": value}]
+        for name, value in {"gold standard": 2.0, "SalGAN": 1.5, "uniform": NAN}.items()
+    }
+    lines = evaluation.table("t", scored).splitlines()
+    assert lines[2] == "| | IG ↑ | explained IG ↑ |"
+    assert lines[4].endswith("| 100% |") and lines[5].endswith("| 75% |")
+    assert lines[6].endswith("| – |")
+
+
+def test_reported_numbers_stand_below():
+    scored = {"SalGAN": [{"image": "a.png", "nss": 2.0, "cc": 0.5}]}
+    lines = evaluation.table("t", scored, {"SalGAN (paper)": {"nss": 2.459}}).splitlines()
+    assert lines[-1] == "| SalGAN (paper) | 2.459 | – |"

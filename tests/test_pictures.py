@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from keras_saliency import pictures
+from keras_saliency.datasets import Example
 from keras_saliency.errors import InputError
 
 # Four quadrants, so that a turned picture cannot be taken for another one.
@@ -182,3 +183,14 @@ def test_an_overlay_is_the_stimulus_where_it_is_transparent():
     assert covered.dtype == "uint8"
     assert covered.shape == QUADRANTS.shape
     assert covered[0, 0].sum() < 20 < 600 < covered[-1, -1].sum()
+
+
+def test_the_picture_of_an_example_is_the_array_or_the_file(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype("uint8")
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    for fields in ({"image": picture}, {"image_path": str(tmp_path / "a.png")}):
+        one = Example("a.png", (4, 5), np.zeros((0, 2)), **fields)
+        np.testing.assert_array_equal(pictures.of(one), picture)
+    missing = Example("b.png", (4, 5), np.zeros((0, 2)), str(tmp_path / "b.png"))
+    with pytest.raises(InputError, match=r"b\.png"):
+        pictures.of(missing)
