@@ -44,6 +44,20 @@ def emd(density, saliency_map) -> np.ndarray:
 
 def distance(density: np.ndarray, saliency_map: np.ndarray) -> float:
     """As `emd`, of one picture's maps `(height, width)`; the saliency map may have another size."""
+    size = tuple(-(-side // SHRINK) for side in density.shape)
+    p, q = _shrunken(density, size), _shrunken(saliency_map, size)
+    if not p.any():
+        return float("nan")
+    q = q if q.any() else np.ones_like(q)
+    return float(solver().emd2(p / p.sum(), q / q.sum(), _distances(size), numItermax=10_000_000))
+
+
+def solver():
+    """The package POT.
+
+    Raises:
+        InputError: if it is not installed.
+    """
     for backend in ("TENSORFLOW", "PYTORCH", "JAX", "CUPY"):  # seconds to load, not used here
         os.environ.setdefault(f"POT_BACKEND_DISABLE_{backend}", "1")
     try:
@@ -52,12 +66,7 @@ def distance(density: np.ndarray, saliency_map: np.ndarray) -> float:
         raise InputError(
             "the earth mover's distance needs the package POT: pip install 'keras_saliency[emd]'"
         ) from None
-    size = tuple(-(-side // SHRINK) for side in density.shape)
-    p, q = _shrunken(density, size), _shrunken(saliency_map, size)
-    if not p.any():
-        return float("nan")
-    q = q if q.any() else np.ones_like(q)
-    return float(ot.emd2(p / p.sum(), q / q.sum(), _distances(size), numItermax=10_000_000))
+    return ot
 
 
 def _shrunken(values, size):

@@ -87,6 +87,8 @@ def columns(protocol: str, with_emd: bool = False) -> list[str]:
 
 def _rows(cases, truths, with_emd, problems, workers):
     """A row for each picture's cases, in order; several pictures are scored at a time."""
+    if with_emd:
+        emd.solver()  # if it is missing, that is said once and not of every picture
     workers = workers or os.cpu_count()
     rows, waiting = [], collections.deque()
     bar = progress.Bar(len(truths.examples), "pictures")
@@ -97,11 +99,9 @@ def _rows(cases, truths, with_emd, problems, workers):
                     threads.submit(_row, index, picture_cases, truths, with_emd, problems)
                 )
                 # As far ahead as keeps the workers busy: maps are large.
-                while len(waiting) > 2 * workers or waiting[0].done():
+                while waiting and (len(waiting) > 2 * workers or waiting[0].done()):
                     rows.append(waiting.popleft().result())
                     bar.update(len(rows))
-                    if not waiting:
-                        break
             for future in waiting:
                 rows.append(future.result())
                 bar.update(len(rows))

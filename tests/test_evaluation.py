@@ -128,6 +128,17 @@ def test_a_lone_picture_has_no_others(examples):
     assert [name for name in row if name != "image" and np.isnan(row[name])] == ["sauc", "ig"]
 
 
+def test_the_missing_solver_is_said_once(monkeypatch, examples, truths):
+    def missing():
+        raise InputError("needs POT")
+
+    monkeypatch.setattr(evaluation.emd, "solver", missing)
+    problems = []
+    with pytest.raises(InputError, match="needs POT"):
+        evaluation.score(random_maps(examples), truths, with_emd=True, problems=problems)
+    assert not problems
+
+
 def test_intervals():
     random = np.random.default_rng(0)
     covered = 0
