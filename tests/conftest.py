@@ -1,7 +1,12 @@
+import hypothesis
 import numpy as np
 import pytest
 
 from keras_saliency import SaliencyGAN, models
+
+# Of a busy machine no deadline can be asked; and what fails, fails every time.
+hypothesis.settings.register_profile("here", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("here")
 
 
 @pytest.fixture
