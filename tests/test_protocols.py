@@ -7,6 +7,9 @@ import pathlib
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from keras_saliency import auc, protocols, scores
 from keras_saliency.datasets import Example
@@ -247,3 +250,123 @@ def test_mit_counts_a_pixel_once():
     tuebingen = Truths(examples, "tuebingen", 3.0).of(0)
     assert tuebingen.fixated.tolist() == [4 * 30 + 3, 4 * 30 + 3, 11 * 30 + 10]
     assert len(tuebingen.others) == 6
+
+
+# The 4x4 cases that are worked by hand.
+
+RAMP = np.arange(16.0).reshape(4, 4)
+SQUARES = RAMP**2
+BUMP = np.outer([1.0, 2.0, 2.0, 1.0], [1.0, 2.0, 2.0, 1.0])
+
+
+def by_hand(saliency_map, fixated, density, protocol, baseline=None):
+    truth = Truth((4, 4), np.array(fixated), density, None, baseline, (0,))
+    return protocols.score(saliency_map, truth, protocol)
+
+
+def test_worked_by_hand():
+    mit = by_hand(RAMP, [9, 15], SQUARES, "mit", BUMP)
+    tuebingen = by_hand(RAMP, [9, 15], SQUARES, "tuebingen")
+    assert tuebingen["auc"] == pytest.approx(0.78125, abs=1e-6)
+    assert mit["nss"] == pytest.approx(0.945189, abs=1e-6)
+    assert tuebingen["nss"] == pytest.approx(0.976187, abs=1e-6)
+    assert mit["cc"] == tuebingen["cc"] == pytest.approx(0.964635, abs=1e-6)
+    assert mit["sim"] == pytest.approx(0.852151, abs=1e-6)
+    assert mit["ig"] == pytest.approx(24.0, abs=0.05)
+    assert by_hand(RAMP, [5, 9], SQUARES, "mit", BUMP)["ig"] == pytest.approx(-1.423998, abs=1e-6)
+
+
+def test_one_added_to_both_maps_worked_by_hand():
+    mit = by_hand(RAMP + 1, [9, 15], SQUARES + 1, "mit")
+    assert mit["sim"] == pytest.approx(0.852151, abs=1e-6)
+    assert mit["kld"] == pytest.approx(0.095202, abs=1e-6)
+    reversed_ = by_hand(SQUARES + 1, [9, 15], RAMP + 1, "mit")
+    assert reversed_["kld"] == pytest.approx(0.129011, abs=1e-6)
+    tuebingen = by_hand(RAMP + 1, [9, 15], SQUARES + 1, "tuebingen")
+    assert tuebingen["sim"] == pytest.approx(0.829993, abs=1e-6)
+    assert tuebingen["kld"] == pytest.approx(0.095202, abs=1e-6)
+
+
+# Properties.
+
+sizes = st.tuples(st.integers(2, 9), st.integers(2, 9))
+# Whole numbers: scaled by powers of two, rounding makes no ties and breaks none.
+wholes = st.integers(0, 60)
+
+
+@st.composite
+def pairs(draw):
+    """A saliency map that is not constant, and a truth of the same odd size."""
+    size = draw(sizes)
+    saliency_map = draw(hnp.arrays("float64", size, elements=wholes))
+    saliency_map[0, 0], saliency_map[-1, -1] = 0, 61
+    points = draw(st.lists(st.integers(0, size[0] * size[1] - 1), min_size=1, max_size=8))
+    density = draw(hnp.arrays("float64", size, elements=st.integers(1, 60)))
+    density[0, -1] = 61
+    baseline = draw(hnp.arrays("float64", size, elements=st.integers(1, 60)))
+    baseline[-1, 0] = 61
+    others = np.arange(0, size[0] * size[1], 2)
+    return saliency_map, Truth(size, np.unique(points), density, others, baseline, (0,))
+
+
+INVARIANT = {
+    "mit": ({"auc_judd", "auc_borji", "sauc", "nss", "cc", "sim", "ig"}, {"kld"}),
+    "tuebingen": ({"auc", "sauc", "nss", "cc"}, {"sim", "kld", "ig"}),
+    "salicon": ({"auc_borji", "nss", "cc"}, set()),
+}
+
+
+@pytest.mark.parametrize("protocol", INVARIANT)
+@given(pairs(), st.sampled_from([0.25, 4.0, 1024.0]), st.integers(1, 9))
+def test_scale_and_offset(protocol, pair, scale, offset):
+    saliency_map, truth = pair
+    if protocol == "salicon":
+        truth = dataclasses.replace(truth, others=None)
+    to_both, to_scale = INVARIANT[protocol]
+    plain = protocols.score(saliency_map, truth, protocol)
+    scaled = protocols.score(saliency_map * scale, truth, protocol)
+    moved = protocols.score((saliency_map + offset) * scale, truth, protocol)
+    for name in to_both | to_scale:
+        assert scaled[name] == pytest.approx(plain[name], abs=1e-6, nan_ok=True), name
+    for name in to_both - {"auc_judd"}:
+        assert moved[name] == pytest.approx(plain[name], abs=1e-6, nan_ok=True), name
+
+
+@pytest.mark.parametrize("protocol", ["mit", "tuebingen"])
+@given(pairs())
+def test_cc_and_sim_are_symmetric_and_a_map_equals_itself(protocol, pair):
+    saliency_map, truth = pair
+    there = protocols.score(saliency_map, truth, protocol)
+    swapped = dataclasses.replace(truth, density=saliency_map)
+    back = protocols.score(truth.density, swapped, protocol)
+    for name in ("cc", "sim"):
+        assert there[name] == pytest.approx(back[name], abs=1e-9)
+    same = protocols.score(saliency_map, swapped, protocol)
+    assert (same["cc"], same["sim"]) == pytest.approx((1, 1), abs=1e-9)
+    assert same["kld"] == pytest.approx(0, abs=1e-9)
+    assert there["kld"] >= -1e-9
+
+
+@pytest.mark.parametrize("protocol", protocols.COLUMNS)
+@given(pairs())
+def test_scores_stay_in_their_ranges(protocol, pair):
+    saliency_map, truth = pair
+    if protocol == "salicon":
+        truth = dataclasses.replace(truth, others=None)
+    for name, value in protocols.score(saliency_map, truth, protocol).items():
+        if "auc" in name or name == "sim":
+            assert np.isnan(value) or -1e-9 <= value <= 1 + 1e-9, name
+        elif name == "cc":
+            assert -1 - 1e-9 <= value <= 1 + 1e-9
+        else:
+            assert np.isnan(value) or abs(value) < 1000, name
+
+
+def test_densities_are_nowhere_negative():
+    """Rounding in the frequency domain must not leave logarithms of negative numbers."""
+    random = np.random.default_rng(0)
+    points = random.uniform(0, [639, 479], (40, 2))
+    for protocol in ("mit", "tuebingen"):
+        truth = Truths([Example("a", (480, 640), points)] * 2, protocol, 8.0).of(0)
+        assert truth.density.min() >= 0
+        assert np.isfinite(protocols.score(random.random((480, 640)), truth, protocol)["kld"])
