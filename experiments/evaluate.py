@@ -32,7 +32,8 @@ def main(argv=None):
         scored[name] = source(truths, problems)
         if args.csv:
             files.write_csv(csv_path(args.csv, name, sources), scored[name])
-    scored.setdefault("center bias", baseline("center_bias", args)(truths, problems))
+    if "center bias" not in scored and len(truths.examples) > 1:
+        scored["center bias"] = baseline("center_bias", args)(truths, problems)
 
     title = evaluation.title(f"{args.data} {split}", truths)
     print(f"\n{evaluation.table(title, scored, reported.rows(args.data, split))}")

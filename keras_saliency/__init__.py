@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _SUBMODULES = (
     "auc",
     "baselines",
+    "bootstrap",
     "callbacks",
     "checkpoints",
     "classical",

@@ -7,12 +7,12 @@ import math
 import numpy as np
 from scipy import stats
 
+from keras_saliency import bootstrap
 from keras_saliency.errors import InputError
 from keras_saliency.protocols import LOWER_IS_BETTER, heading
 
 SCORES = ("auc_judd", "auc_borji", "auc", "sauc", "nss", "cc", "sim", "kld", "ig", "emd")
 SIGNIFICANT = 0.05
-DRAWN_AT_ONCE = 1_000_000  # pictures; the bootstrap holds a few arrays of this length
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -161,7 +161,7 @@ def compare(a: dict, b: dict, resamples: int = 10_000, seed: int = 0) -> list[Co
     Annals of Statistics 7(1):1-26, 1979 (the bootstrap).
     """
     pairs = paired(a, b)
-    means = resampled_means(pairs.b - pairs.a, resamples, seed)
+    means = bootstrap.resampled_means(pairs.b - pairs.a, resamples, seed)
     records = [
         _one(score, pairs.a[:, i], pairs.b[:, i], means[:, i])
         for i, score in enumerate(pairs.scores)
@@ -186,31 +186,6 @@ def _one(score, a, b, resampled_means):
     wins = np.sum(gains > 0) + (n - len(gains)) / 2
     numbers = map(float, (a.mean(), b.mean(), (b - a).mean(), low, high, p, math.nan))
     return Comparison(score, int(n), *numbers, better, float(wins / n))
-
-
-def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """The bootstrap's means: pictures drawn anew, for all scores the same ones.
-
-    Args:
-        values: `(pictures, scores)`, NaN where a picture has no score.
-        resamples: how often they are drawn.
-        seed: of the draws.
-
-    Returns: `(resamples, scores)`.
-    """
-    n, scores = values.shape
-    known = ~np.isnan(values)
-    summands = np.hstack([np.where(known, values, 0), known])
-    random = np.random.default_rng(seed)
-    totals = np.empty((resamples, 2 * scores))
-    step = max(1, DRAWN_AT_ONCE // n)
-    for first in range(0, resamples, step):
-        rows = min(step, resamples - first)
-        drawn = random.integers(0, n, (rows, n)) + n * np.arange(rows)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
-        totals[first : first + rows] = times @ summands
-    with np.errstate(invalid="ignore"):  # nothing but pictures without the score: NaN
-        return totals[:, :scores] / totals[:, scores:]
 
 
 def holm(p_values) -> np.ndarray:

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import threadpoolctl
 
-from keras_saliency import baselines, comparison, emd, progress, protocols
+from keras_saliency import baselines, bootstrap, emd, progress, protocols
 from keras_saliency.errors import InputError
 from keras_saliency.truths import Truths
 
@@ -163,7 +163,7 @@ def intervals(rows: list[dict], seed: int = 0) -> dict[str, tuple[float, float]]
     """
     names = list(means(rows))
     values = np.array([[row[name] for name in names] for row in rows], "float64")
-    resampled = comparison.resampled_means(values, RESAMPLES, seed)
+    resampled = bootstrap.resampled_means(values, RESAMPLES, seed)
     found = dict.fromkeys(names, (np.nan, np.nan))
     for name, drawn in zip(names, resampled.T, strict=True):
         if not np.isnan(drawn).all():

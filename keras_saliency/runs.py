@@ -127,10 +127,9 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
     export.saved_model(final, os.path.join(run_dir, "saved_model", "1"))
     truths = Truths(test, "mit", sigma)
     predicted = prediction.saliency_maps(final, map(pictures.of, test))
-    scored = {
-        name: evaluation.score(predicted, truths),
-        "center bias": evaluation.score_baseline("center_bias", truths),
-    }
+    scored = {name: evaluation.score(predicted, truths)}
+    if len(test) > 1:
+        scored["center bias"] = evaluation.score_baseline("center_bias", truths)
     files.write_csv(os.path.join(run_dir, "scores.csv"), scored[name])
     table = evaluation.table(evaluation.title(f"{data} test", truths), scored)
     files.write_text(os.path.join(run_dir, "scores.md"), table + "\n")

@@ -7,7 +7,9 @@ import keras
 import numpy as np
 import pytest
 
+from keras_saliency.datasets import Example
 from keras_saliency.errors import InputError
+from keras_saliency.truths import Truths
 
 
 def check_layer(layer, x):
@@ -103,3 +105,13 @@ def refused(call, *words):
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def truth_of(size, seed=0, protocol="mit", count=20):
+    """A truth of random fixations, with others and a baseline."""
+    random = np.random.default_rng(seed)
+    examples = [
+        Example(f"{i}.png", size, random.uniform(0, [size[1] - 1, size[0] - 1], (count, 2)))
+        for i in range(12)
+    ]
+    return Truths(examples, protocol, 3.0).of(0)

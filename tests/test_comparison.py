@@ -197,7 +197,7 @@ def test_a_seed_repeats_and_the_size_of_the_pieces_is_no_matter(monkeypatch):
     at_once = compared(a, b, resamples=999)
     assert compared(a, b, resamples=999) == at_once
     assert compared(a, b, resamples=999, seed=1).low != at_once.low
-    monkeypatch.setattr(comparison, "DRAWN_AT_ONCE", 1000)  # 24 pieces of 40, one of 39
+    monkeypatch.setattr(bootstrap, "DRAWN_AT_ONCE", 1000)  # 24 pieces of 40, one of 39
     in_pieces = compared(a, b, resamples=999)
     assert (in_pieces.low, in_pieces.high) == pytest.approx((at_once.low, at_once.high), abs=0.02)
 

@@ -13,7 +13,7 @@ PACKAGE = pathlib.Path(keras_saliency.__file__).parent
 
 # A module imports from the rows above its own, and from its own folder.
 LEVELS = [
-    {"errors", "files", "progress"},
+    {"errors", "files", "progress", "bootstrap"},
     {"layers", "scores", "maps", "pictures", "auc"},
     {"losses", "metrics", "models", "datasets", "densities"},
     {"map_files", "classical", "protocols", "emd", "sheets", "submissions"},

@@ -76,6 +76,16 @@ def test_several_at_once_and_every_baseline(folder, protocol):
         assert "explained IG" in done.stdout
 
 
+def test_one_picture(folder):
+    """There are no others: no center bias, no shuffled AUC, no information gain."""
+    flags = ["--predictions", "good", "--limit", "1", "--csv", "s.csv"]
+    done = run("evaluate.py", *OWN, *flags, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "center bias |" not in done.stdout
+    row = read(folder / "s.csv")["a.jpg"]
+    assert [name for name in row if np.isnan(row[name])] == ["sauc", "ig"]
+
+
 def test_the_same_seed_gives_the_same_numbers(folder):
     flags = [*OWN, "--predictions", "noise", "--csv"]
     run("evaluate.py", *flags, "a.csv", cwd=folder)
