@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from keras_saliency import comparison, files
+from keras_saliency import bootstrap, comparison, files
 from keras_saliency.errors import InputError
 
 NAN = math.nan
