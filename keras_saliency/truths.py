@@ -59,6 +59,7 @@ class Truths:
         self.protocol = protocol
         self.sigma = SALICON_SIGMA if protocol == "salicon" else sigma
         self.seed = seed
+        self._ends = np.cumsum([0, *(len(example.fixations) for example in examples)])
         self.baseline = baseline
         # Several cases of one picture, one an observer, share it.
         self.center_bias = functools.lru_cache(maxsize=8)(self.center_bias)
@@ -147,9 +148,7 @@ class Truths:
             weights = self._weights_at(size).copy()
             weights[self._counting(self._flat(self.examples[index], size))] = 0
             return weights
-        first = sum(len(example.fixations) for example in self.examples[:index])
-        own = slice(first, first + len(self.examples[index].fixations))
-        return np.delete(self._all_at(size), own)
+        return np.delete(self._all_at(size), slice(*self._ends[index : index + 2]))
 
     def _all_at(self, size):
         """Every fixation of every picture, on a map of `size`."""
