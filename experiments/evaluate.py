@@ -25,13 +25,18 @@ def main(argv=None):
     truths = Truths(
         training.load_split(args, split, args.limit), args.protocol, training.sigma(args), args.seed
     )
-    sources = {**models(args, truths), **predictions(args, truths), **wanted_baselines(args)}
+    sources = {
+        **models(args, truths),
+        **predictions(args, truths),
+        **wanted_baselines(args, truths),
+    }
+    csv_paths = paths_of(args.csv, sources) if args.csv else {}
     problems, scored = [], {}
     for name, source in sources.items():
-        print(f"scoring {name}")
+        print(f"scoring {name}", flush=True)
         scored[name] = source(truths, problems)
         if args.csv:
-            files.write_csv(csv_path(args.csv, name, sources), scored[name])
+            files.write_csv(csv_paths[name], scored[name])
     if "center bias" not in scored and len(truths.examples) > 1:
         scored["center bias"] = baseline("center_bias", args)(truths, problems)
 
@@ -51,7 +56,7 @@ def parse_args(argv):
     add("--baseline", nargs="+", default=[], choices=names, metavar="NAME", help=", ".join(names))
     add("--data", choices=training.DATASETS, default="synthetic", help="default: %(default)s")
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
-    add("--split", default="", help="default: test, or all of a dataset without splits")
+    add("--split", default="", help="default: test; of a folder, all")
     add("--protocol", choices=COLUMNS, default="mit", help="default: %(default)s")
     add(
         "--pixels-per-degree",
@@ -110,8 +115,16 @@ def predictions(args, truths):
     return {folder: scorer(folder) for folder in args.predictions}
 
 
-def wanted_baselines(args):
+def wanted_baselines(args, truths):
+    """A function that scores each of the baselines, by name; of all, those that can be made."""
     names = baselines.BASELINES if "all" in args.baseline else args.baseline
+    lacking = {name: baselines.lacks(name, truths) for name in names}
+    for name, reason in lacking.items():
+        if reason and "all" not in args.baseline:
+            raise InputError(f"--baseline {name}: {reason}")
+        if reason:
+            print(f"  without {name}: {reason}")
+    names = [name for name in names if not lacking[name]]
     return {name.replace("_", " "): baseline(name, args) for name in names}
 
 
@@ -119,12 +132,17 @@ def baseline(name, args):
     return lambda truths, _: evaluation.score_baseline(name, truths, args.emd)
 
 
-def csv_path(path, name, sources):
-    """Where one model's scores go; of several, each has its name in its file's."""
-    if len(sources) == 1:
-        return path
+def paths_of(path, names):
+    """Where the scores of each go; of several, each has its name in its file's."""
+    if os.path.isdir(path):
+        raise InputError(f"--csv {path} is a folder; name a file to write")
+    if len(names) == 1:
+        return dict.fromkeys(names, path)
     stem, ending = os.path.splitext(path)
-    return f"{stem}-{os.path.basename(os.path.normpath(name)).replace(' ', '_')}{ending}"
+    called = {name: os.path.basename(os.path.normpath(name)).replace(" ", "_") for name in names}
+    if len(set(called.values())) < len(called):  # the same names in different folders
+        called = {name: os.path.normpath(name).strip(os.sep).replace(os.sep, "-") for name in names}
+    return {name: f"{stem}-{called[name]}{ending}" for name in names}
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ def main(argv=None):
         submissions.validate(args.check, args.benchmark, args.stimuli, counted)
         print(f"{args.check}: nothing is wrong")
         return
-    maps = from_folder(args.predictions) if args.predictions else from_model(args, list(sizes))
+    maps = (
+        from_folder(args.predictions, sizes) if args.predictions else from_model(args, list(sizes))
+    )
     maps = ((name, suited(name, values, args.benchmark)) for name, values in maps)
     getattr(submissions, args.benchmark)(counted(maps), args.stimuli, args.output)
     print(f"wrote {args.output}")
@@ -57,23 +59,22 @@ def parse_args(argv):
     args = parser.parse_args(argv)
     if bool(args.output) == bool(args.check):
         parser.error("--output OUT goes with --model and --predictions, and not with --check")
-    for path in (args.model, args.predictions):
-        if path and not os.path.exists(path):
-            parser.error(f"no such file or folder: {path}")
+    if args.model and not os.path.exists(args.model):
+        parser.error(f"no such file or folder: {args.model}")
+    if args.predictions and not os.path.isdir(args.predictions):
+        parser.error(f"no such folder: {args.predictions}")
     return args
 
 
-def from_folder(folder):
+def from_folder(folder, names):
     """Yields name and map of every file; an unreadable one is listed with the other problems."""
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = os.path.join(parent, name)
-            try:
-                values = map_files.read(path)
-            except InputError as error:
-                values = error
-            yield os.path.relpath(path, folder).replace(os.sep, "/"), values
+    for file in submissions.files_below(folder):
+        try:
+            values = map_files.read(os.path.join(folder, file))
+        except InputError as error:
+            values = error
+        whole = os.path.splitext(file)[0]  # a.jpg.png is a map of a.jpg too
+        yield whole if whole in names else file, values
 
 
 def from_model(args, names):
@@ -94,7 +95,8 @@ def suited(name, values, benchmark):
     if np.min(values) < 0:  # meant as a log density; whether it is one will be checked
         return values
     try:
-        return densities.log_density(values)
+        # A map without zeros needs no floor, and would lose by it.
+        return densities.log_density(values, 0.0 if np.min(values) > 0 else densities.FLOOR)
     except InputError as error:
         return InputError(f"{name}: {error}")
 

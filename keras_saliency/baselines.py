@@ -21,6 +21,8 @@ GAUSSIAN_WIDTH = 0.2  # of the picture's sides
 KDE_BANDWIDTHS = (0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)  # of the picture's sides
 OBSERVER_BANDWIDTHS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)  # times the density's sigma
 OBSERVER_SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7)  # of the center bias
+OF_OBSERVERS = ("one_observer", "gold_standard")
+OF_OTHERS = ("center_bias", "kde", "shuffled", *OF_OBSERVERS)
 FITTED_PICTURES = 200  # that an observer's bandwidth is chosen on
 
 
@@ -42,7 +44,7 @@ def gaussian(truths: Truths):
 
 def center_bias(truths: Truths):
     """The mean density of all other pictures."""
-    _need_others(truths)
+    _need("center_bias", truths)
     return _one_map(truths, truths.center_bias)
 
 
@@ -52,7 +54,7 @@ def kde(truths: Truths):
     Its bandwidth is the one of `KDE_BANDWIDTHS` under which the fixations of
     each picture are most likely, given those of the others.
     """
-    _need_others(truths)
+    _need("kde", truths)
     pixels = [maps.pixels(e.fixations, e.size, GRID) for e in truths.examples]
     everything = [np.concatenate(lines) for lines in zip(*pixels, strict=True)]
 
@@ -80,7 +82,7 @@ def kde(truths: Truths):
 
 def shuffled(truths: Truths):
     """The density of another picture, drawn at random."""
-    _need_others(truths)
+    _need("shuffled", truths)
 
     def one(index):
         random = np.random.default_rng((truths.seed, index, 1))
@@ -138,6 +140,26 @@ BASELINES = {
 }
 
 
+def lacks(name: str, truths: Truths) -> str:
+    """Why a baseline cannot be made of this data; empty if it can.
+
+    Example:
+        >>> from keras_saliency.datasets import synthetic
+        >>> lacks("kde", Truths(synthetic.load(limit=1)))
+        'this baseline is made of the other pictures, and there is only one'
+    """
+    if name in OF_OBSERVERS and any(e.observers is None for e in truths.examples):
+        return "this baseline needs to know who made each fixation, the data does not say"
+    if name in OF_OTHERS and len(truths.examples) < 2:
+        return "this baseline is made of the other pictures, and there is only one"
+    return ""
+
+
+def _need(name, truths):
+    if reason := lacks(name, truths):
+        raise InputError(reason)
+
+
 def _one_map(truths, make):
     return lambda index: [(truths.examples[index], functools.partial(make, index))]
 
@@ -146,22 +168,13 @@ def _classical(truths, model):
     return _one_map(truths, lambda index: model(pictures.of(truths.examples[index])))
 
 
-def _need_others(truths):
-    if len(truths.examples) < 2:
-        raise InputError("this baseline is made of the other pictures, and there is only one")
-
-
 def _grid_blur(rows, columns, bandwidth):
     return maps.blur_pixels(rows, columns, GRID, [bandwidth * side for side in GRID])
 
 
 def _observers(truths, divide):
     """Cases of observers; `divide(observers, one)` tells who foretells and who is foretold."""
-    if any(example.observers is None for example in truths.examples):
-        raise InputError(
-            "this baseline needs to know who made each fixation, the data does not say"
-        )
-    _need_others(truths)
+    _need("gold_standard", truths)
     width, share = _fitted(truths, divide)
 
     def cases(index):

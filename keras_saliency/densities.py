@@ -144,6 +144,8 @@ def sim_map(
         >>> sim_map(to_density(np.eye(8)), sigma=1.0).shape
         (8, 8, 1)
     """
+    if not (0 < sigma < math.inf and samples >= 2 and fixations >= 1):
+        raise InputError("a map for sim needs a sigma above 0, 2 samples and a fixation")
     density = _density(density)
     size = density.shape[:2]
     random = np.random.default_rng(seed)

@@ -8,6 +8,8 @@ import os
 import shutil
 import tempfile
 
+from keras_saliency.errors import InputError
+
 
 @contextlib.contextmanager
 def replacing(path: str):
@@ -35,6 +37,8 @@ def replacing(path: str):
     try:
         yield temporary
         _flush(temporary)
+        if os.path.isdir(path) and not os.path.isdir(temporary):
+            raise InputError(f"{path} is a folder; name a file to write")
         if os.path.isdir(temporary) and os.path.isdir(path):
             os.rename(path, old)
         try:

@@ -16,6 +16,8 @@ from PIL import Image, ImageOps
 from keras_saliency import densities, files
 from keras_saliency.errors import InputError
 
+ENDINGS = (".png", ".npy", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+
 
 def find(folder: str, pictures: list[str]) -> list[str]:
     """The map files of some pictures, in their order.
@@ -50,13 +52,19 @@ def find(folder: str, pictures: list[str]) -> list[str]:
                 f"{sum(wrong)} of {len(pictures)} pictures have {said} in {folder}, the first is "
                 f"{first}; wanted one file {wanted}.*"
             )
-    return [path for (path,) in found]
+    paths = [path for (path,) in found]
+    owners = {}
+    for path, picture in zip(paths, pictures, strict=True):
+        if owners.setdefault(path, picture) != picture:
+            raise InputError(f"{path} would be the map of {owners[path]} and of {picture}")
+    return paths
 
 
 def _called_like(picture):
     stem = os.path.splitext(picture)[0]
     paths = sorted(glob.glob(glob.escape(stem) + ".*"))
-    return [path for path in paths if os.path.splitext(path)[0] in (stem, picture)]
+    parts = [(*os.path.splitext(path), path) for path in paths]
+    return [p for name, end, p in parts if name in (stem, picture) and end.lower() in ENDINGS]
 
 
 def read_map(path: str) -> np.ndarray:

@@ -150,7 +150,8 @@ def run(main) -> None:
             raise
         sys.exit(_complain(f"{script}: {error.filename}: {error.strerror}"))
     except KeyboardInterrupt:
-        print(f"\n{script}: stopped; a run goes on with --resume --run-dir DIR", file=sys.stderr)
+        hint = "; a run goes on with --resume --run-dir DIR" if script.startswith("train") else ""
+        print(f"\n{script}: stopped{hint}", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         # Raised in a data pipeline, it comes out wrapped in TensorFlow's own.

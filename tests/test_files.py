@@ -7,6 +7,7 @@ import os
 import pytest
 
 from keras_saliency import files
+from keras_saliency.errors import InputError
 
 
 def left_over(folder):
@@ -109,7 +110,7 @@ def test_if_the_new_folder_cannot_take_its_place_the_old_one_stays(tmp_path, mon
 def test_a_file_does_not_take_the_place_of_a_folder(tmp_path):
     folder = tmp_path / "model"
     make_folder(folder, old="1")
-    with pytest.raises(OSError):
+    with pytest.raises(InputError, match="model is a folder; name a file"):
         files.write_text(str(folder), "new")
     assert os.listdir(folder) == ["old"]
     assert not left_over(tmp_path)

@@ -13,7 +13,8 @@ PACKAGE = pathlib.Path(keras_saliency.__file__).parent
 
 # A module imports from the rows above its own, and from its own folder.
 LEVELS = [
-    {"errors", "files", "progress", "bootstrap"},
+    {"errors", "progress", "bootstrap"},
+    {"files"},
     {"layers", "scores", "maps", "pictures", "auc"},
     {"losses", "metrics", "models", "datasets", "densities"},
     {"map_files", "classical", "protocols", "emd", "sheets", "submissions"},

@@ -276,6 +276,13 @@ def test_missing_maps_are_counted_and_the_first_is_named(tmp_path):
     refused(lambda: map_files.find(str(tmp_path / "nowhere"), ["a.jpg"]), "no such folder")
 
 
+def test_one_map_of_two_pictures_is_refused_and_other_files_are_none(tmp_path):
+    put(tmp_path, "a.png")
+    (tmp_path / "a.txt").write_text("how it was made")
+    assert len(map_files.find(str(tmp_path), ["a.jpg"])) == 1
+    refused(lambda: map_files.find(str(tmp_path), ["a.jpg", "a.webp"]), "a.jpg and of a.webp")
+
+
 def test_several_maps_of_one_picture_are_refused(tmp_path):
     put(tmp_path, "a.png", "a.npy")
     refused(lambda: map_files.find(str(tmp_path), ["a.jpg"]), "1 of 1 pictures have several maps")

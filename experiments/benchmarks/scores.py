@@ -165,6 +165,8 @@ def main():
     parser.add_argument("--dataset", type=int, metavar="N", help="score N pictures under `mit`")
     parser.add_argument("--in-pysaliency", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if not (args.pysaliency or args.dataset or args.in_pysaliency):
+        parser.error("nothing to measure: give --pysaliency PYTHON or --dataset N")
     if args.in_pysaliency:
         print(json.dumps(time_pysaliency(args.pictures)))
         return

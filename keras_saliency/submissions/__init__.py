@@ -13,6 +13,7 @@ from keras_saliency.submissions.checks import check
 from keras_saliency.submissions.stimuli import (
     BENCHMARKS,
     PICTURES,
+    files_below,
     read_stimulus,
     stimulus_sizes,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "PICTURES",
     "cat2000",
     "check",
+    "files_below",
     "mit300",
     "read_stimulus",
     "salicon",

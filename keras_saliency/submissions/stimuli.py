@@ -12,6 +12,8 @@ from keras_saliency.errors import InputError
 BENCHMARKS = ("salicon", "mit300", "cat2000", "tuebingen")
 PICTURES = {"salicon": 5000, "mit300": 300, "cat2000": 2000}  # in the whole test set
 
+JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db")  # what systems add; servers pass over it
+
 _SIZES = {"salicon": (480, 640), "cat2000": (1080, 1920)}
 _ENDINGS = (".jpg", ".jpeg", ".png")
 # What the names are like, and one of them for the message.
@@ -90,9 +92,10 @@ def read_stimulus(path: str) -> np.ndarray:
 
 
 def files_below(folder: str) -> list[str]:
-    """Every file below a folder, as sorted paths relative to it, with `/`."""
+    """Every file below a folder but `JUNK`, as sorted paths relative to it, with `/`."""
     paths = [os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names]
-    return sorted(os.path.relpath(path, folder).replace(os.sep, "/") for path in paths)
+    names = (os.path.relpath(path, folder).replace(os.sep, "/") for path in paths)
+    return sorted(name for name in names if not set(name.split("/")) & set(JUNK))
 
 
 def stem(name: str) -> str:

@@ -14,11 +14,10 @@ from PIL import Image
 from keras_saliency import pictures
 from keras_saliency.errors import InputError
 from keras_saliency.submissions.checks import check, raise_problems
-from keras_saliency.submissions.stimuli import files_below, stem, stimulus_sizes
+from keras_saliency.submissions.stimuli import JUNK, files_below, stem, stimulus_sizes
 from keras_saliency.submissions.writers import image_id
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
-_JUNK = ("__MACOSX", ".DS_Store")  # what macOS adds; servers pass over it
 
 
 def validate(path: str, benchmark: str, stimuli_dir: str, progress=iter) -> int:
@@ -76,8 +75,8 @@ def _from_zip(path, benchmark):
         raise InputError(f"{path} cannot be read as a zip file ({error})") from error
     formats = {".png": "PNG"} if benchmark == "salicon" else _FORMATS
     with archive:
-        names = [name for name in archive.namelist() if not name.endswith(("/", *_JUNK))]
-        names = [name for name in names if not name.startswith(_JUNK)]
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+        names = [name for name in names if not set(name.split("/")) & set(JUNK)]
         top = "" if benchmark == "salicon" else _top(names, benchmark)
         for name in names:
             opened = functools.partial(archive.open, name)

@@ -142,7 +142,7 @@ def tuebingen(predictions, stimuli_dir: str, output: str) -> int:
 
 
 def _folder_or_zip(benchmark, predictions, stimuli_dir, output):
-    if output.endswith(".zip"):
+    if output.lower().endswith((".zip", ".json", ".h5", ".hdf5")):
         _check_file(output, ".zip")
         sizes = stimulus_sizes(benchmark, stimuli_dir)
         with files.replacing(output) as temporary, _room_beside(temporary) as folder:
@@ -158,7 +158,7 @@ def _folder_or_zip(benchmark, predictions, stimuli_dir, output):
 
 def _check_file(output, *endings):
     """Refuses before hours of prediction what could not be written after them."""
-    if not output.endswith(endings):
+    if not output.lower().endswith(endings):
         raise InputError(f"{output} should be a file that ends in {' or '.join(endings)}")
     if os.path.isdir(output):
         raise InputError(f"{output} is a folder; name a file to write")

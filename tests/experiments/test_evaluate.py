@@ -76,6 +76,26 @@ def test_several_at_once_and_every_baseline(folder, protocol):
         assert "explained IG" in done.stdout
 
 
+def test_all_baselines_of_nameless_observers(folder):
+    path = folder / "data" / "fixations.csv"
+    lines = [",".join(line.split(",")[:3]) for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines))
+    done = run("evaluate.py", *OWN, "--baseline", "all", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "without gold_standard" in done.stdout and "| gbvs |" in done.stdout
+    done = run("evaluate.py", *OWN, "--baseline", "gold_standard", cwd=folder)
+    assert_one_line(done, "--baseline gold_standard", "who made each fixation")
+
+
+def test_folders_of_one_name_have_files_of_their_own(folder):
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / ("good" if name == "one" else "noise")).rename(folder / name / "maps")
+    flags = ["--predictions", "one/maps", "two/maps", "--csv", "s.csv"]
+    assert run("evaluate.py", *OWN, *flags, cwd=folder).returncode == 0
+    assert read(folder / "s-one-maps.csv") != read(folder / "s-two-maps.csv")
+
+
 def test_one_picture(folder):
     """There are no others: no center bias, no shuffled AUC, no information gain."""
     flags = ["--predictions", "good", "--limit", "1", "--csv", "s.csv"]
@@ -130,6 +150,7 @@ def test_a_map_of_another_size(folder):
         (["--baseline", "uniform", "--protocol", "cat"], ["--protocol", "tuebingen"]),
         (["--baseline", "uniform", "--pixels-per-degree", "0"], ["--pixels-per-degree", "above 0"]),
         (["--model", "nowhere"], ["no such file", "nowhere"]),
+        (["--baseline", "uniform", "--csv", "data"], ["--csv data is a folder"]),
     ],
 )
 def test_mistakes(folder, flags, parts):

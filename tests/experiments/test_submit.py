@@ -101,7 +101,7 @@ def test_map_files_become_log_densities(stimuli, predictions, tmp_path):
     with h5py.File(output) as file:
         stored = map_files.read(str(folder / "i3.npy"))[..., 0]
         np.testing.assert_array_equal(file["i3.jpg"][()], stored)
-        expected = densities.log_density(maps["i1.jpg"])[..., 0]
+        expected = densities.log_density(maps["i1.jpg"], 0.0)[..., 0]
         np.testing.assert_allclose(file["i1.jpg"][()], expected, atol=1e-3)
 
 
@@ -119,13 +119,19 @@ def test_every_bad_file_is_told_and_nothing_written(stimuli, predictions, tmp_pa
     assert not output.exists()
 
 
+def test_a_float_map_without_zeros_needs_no_floor(stimuli, tmp_path):
+    maps = np.random.default_rng(0).random((40, 50)) + 1e-4
+    found = submit.suited("a.jpg", maps[..., None], "tuebingen")
+    np.testing.assert_allclose(np.exp(found)[..., 0], maps / maps.sum(), rtol=1e-9)
+
+
 def test_a_saliency_map_in_a_npy_file(stimuli, predictions, tmp_path):
     folder, maps = predictions
     np.save(folder / "i3.npy", maps["i3.jpg"])
     output = tmp_path / "a.h5"
     submit.main(flags("tuebingen", stimuli, "--predictions", folder, "--output", output))
     with h5py.File(output) as file:
-        expected = densities.log_density(maps["i3.jpg"])[..., 0]
+        expected = densities.log_density(maps["i3.jpg"], 0.0)[..., 0]
         np.testing.assert_allclose(file["i3.jpg"][()], expected, atol=1e-5)
 
 
