@@ -13,6 +13,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
+import numpy as np
+
 from keras_saliency import baselines, evaluation, files, map_files, pictures, reported, training
 from keras_saliency.errors import InputError
 from keras_saliency.protocols import COLUMNS
@@ -89,15 +91,35 @@ def models(args, truths):
         model = prediction.load(path)  # a wrong path is answered before anything is scored
 
         def score(truths, problems):
-            stimuli = map(pictures.of, truths.examples)
-            maps = prediction.saliency_maps(model, stimuli)
-            return evaluation.score(maps, truths, args.emd, problems)
+            unreadable = {}
+            maps = prediction.saliency_maps(model, stimuli(truths.examples, unreadable))
+            found = (raising(unreadable.get(i), values) for i, values in enumerate(maps))
+            return evaluation.score(found, truths, args.emd, problems)
 
         return score
 
     if args.model:
         training.load_tensorflow()
     return {path: scorer(path) for path in args.model}
+
+
+def stimuli(examples, unreadable):
+    """The pictures; for one that cannot be read a black one, and its error in `unreadable`."""
+    for i, example in enumerate(examples):
+        try:
+            yield pictures.of(example)
+        except InputError as error:
+            unreadable[i] = error
+            yield np.zeros((*example.size, 3), "uint8")
+
+
+def raising(error, saliency_map):
+    """The map, or if there was an error, a function that raises it where it is listed."""
+
+    def fail():
+        raise error
+
+    return fail if error else saliency_map
 
 
 def predictions(args, truths):
@@ -129,7 +151,7 @@ def wanted_baselines(args, truths):
 
 
 def baseline(name, args):
-    return lambda truths, _: evaluation.score_baseline(name, truths, args.emd)
+    return lambda truths, problems: evaluation.score_baseline(name, truths, args.emd, problems)
 
 
 def paths_of(path, names):

@@ -159,6 +159,8 @@ def shuffled_auc(
     def one(fixations, values, index):
         other = others[index].ravel()
         values = stretch(values) if step else values
+        if step and not values.any():  # a constant map
+            return np.nan
         random = np.random.default_rng((seed, index))
         if splits is None:
             positives = np.repeat(values, fixations.astype(int))
@@ -204,7 +206,7 @@ def borji(sorted_pixels, fixated, splits, thresholds, random) -> float:
 
 def shuffled(fixated, negatives, splits, thresholds, random, weights=None) -> float:
     """Shuffled AUC from values of 0-1; without splits, the negatives may have weights."""
-    if not len(fixated) or not len(negatives) or not np.any(negatives > 0):
+    if not len(fixated) or not len(negatives):
         return float("nan")
     levels = np.searchsorted(thresholds, negatives, "right") - 1
     negatives = np.bincount(levels, weights, len(thresholds))

@@ -75,7 +75,7 @@ def _shrunken(values, size):
     return small.clip(0).ravel()  # bicubic shrinking undershoots
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=1)
 def _distances(size):
     rows, columns = np.divmod(np.arange(size[0] * size[1]), size[1])
     return np.hypot(rows[:, None] - rows, columns[:, None] - columns)

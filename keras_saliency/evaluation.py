@@ -56,7 +56,11 @@ def score(
 
 
 def score_baseline(
-    name: str, truths: Truths, with_emd: bool = False, workers: int | None = None
+    name: str,
+    truths: Truths,
+    with_emd: bool = False,
+    problems: list | None = None,
+    workers: int | None = None,
 ) -> list[dict]:
     """Scores one of `baselines.BASELINES`, as `score`.
 
@@ -70,7 +74,7 @@ def score_baseline(
     blank = DENSITY_SCORES if name == "gold_standard" else ()  # see there
     with _one_blas_thread():
         cases = map(baselines.BASELINES[name](truths), range(len(truths.examples)))
-        rows = _rows(cases, truths, with_emd and "emd" not in blank, None, workers)
+        rows = _rows(cases, truths, with_emd and "emd" not in blank, problems, workers)
     wanted = columns(truths.protocol, with_emd)
     return [row | {c: np.nan for c in wanted if c in blank} for row in rows]
 
@@ -175,11 +179,15 @@ def intervals(rows: list[dict], seed: int = 0) -> dict[str, tuple[float, float]]
 def title(data: str, truths: Truths) -> str:
     """What a table's scores were taken of, and how."""
     sigma = "8 cycles a picture" if truths.sigma is None else f"sigma {truths.sigma:g} px"
-    return (
+    text = (
         f"{data}, {len(truths.examples)} pictures, protocol {truths.protocol}: scores at each "
         f"picture's own size, density of {sigma}; per picture, then averaged, ± half of the 95% "
-        "bootstrap interval; IG over the other pictures' center bias"
+        "bootstrap interval"
     )
+    over_others = len(truths.examples) > 1 and truths.baseline is None
+    if "ig" in columns(truths.protocol) and over_others:
+        text += "; IG over the other pictures' center bias"
+    return text
 
 
 def table(title: str, scored: dict[str, list[dict]], reported: dict | None = None) -> str:
@@ -203,6 +211,7 @@ def table(title: str, scored: dict[str, list[dict]], reported: dict | None = Non
     """
     names = [name for name in next(iter(scored.values()))[0] if name != "image"]
     ceiling = means(scored["gold standard"]).get("ig") if "gold standard" in scored else None
+    ceiling = ceiling if ceiling and ceiling > 0 else None
     heads = [protocols.heading(name) for name in names]
     heads += ["explained IG ↑"] if ceiling else []
     lines = [title, "", f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]

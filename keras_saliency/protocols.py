@@ -30,6 +30,7 @@ COLUMNS = {
 LOWER_IS_BETTER = {"kld", "emd"}
 SALICON_DRAWS = 100_000
 BLOCK = 32768  # pixels
+TINY = 1e-30  # squares of smaller numbers, and of larger than its inverse, are not to be trusted
 NAN = float("nan")
 
 
@@ -93,24 +94,30 @@ def score(saliency_map: np.ndarray, truth: Truth, protocol: str) -> dict[str, fl
     values = values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values
     if values.ndim != 2 or not values.size:
         raise InputError(f"a saliency map is (height, width, 1), this is {np.shape(saliency_map)}")
-    values = _resized(values, truth.size, protocol).ravel()
     low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():
         raise InputError("the saliency map has values that are not finite (NaN or infinity)")
     if not len(truth.fixated):
         return dict.fromkeys(COLUMNS[protocol], NAN)
+    height = max(abs(low), abs(high))
+    if height and not TINY < height < 1 / TINY:  # no score depends on the scale
+        values, low, high = values.astype("float64") / height, low / height, high / height
+    if values.shape != tuple(truth.size):
+        values = _resized(values, truth.size, protocol)
+        low, high = float(values.min()), float(values.max())
+    values = values.ravel()
     scores = {"mit": _mit, "tuebingen": _tuebingen, "salicon": _salicon}
     return scores[protocol](values, truth, low, constant=low == high)
 
 
 def _resized(values, size, protocol):
-    if values.shape == tuple(size):
-        return values
     if protocol == "tuebingen":
         raise InputError(
             f"the saliency map is {values.shape[0]}x{values.shape[1]}, its picture "
             f"{size[0]}x{size[1]}: the protocol tuebingen takes maps of the picture's own size"
         )
+    if values.min() == values.max():  # a spline would make noise of it
+        return np.full(size, values.flat[0])
     if protocol == "salicon":
         factors = [to / whole for to, whole in zip(size, values.shape, strict=True)]
         return ndimage.zoom(values.astype("float64"), factors, order=3)
@@ -124,7 +131,7 @@ def _mit(values, truth, low, constant):
     random = np.random.default_rng(truth.seed)
     jittered = stretched + random.random(values.size) * auc.JITTER
     sums = values.sum(dtype="float64"), density.sum()
-    for_sim, for_kld = (low, density.min()), (min(low, 0.0), 0.0)
+    for_sim, for_kld = (low, density.min()), (0.0 if constant else min(low, 0.0), 0.0)
     found = dict.fromkeys(COLUMNS["mit"], NAN)
     found["auc_judd"] = auc.judd(np.sort(jittered), jittered[fixated])
     found |= _of_densities(values, density, sums, fixated, 1, for_kld, for_sim, EPSILON)
@@ -136,9 +143,9 @@ def _mit(values, truth, low, constant):
     if truth.others is not None:
         others = stretched[truth.others]
         found["sauc"] = auc.shuffled(stretched[fixated], others, 100, thresholds, random)
-    if truth.baseline is not None:
-        baseline = auc.stretch(truth.baseline.ravel())
-        p, q = stretched[fixated] / stretched.sum(), baseline[fixated] / (baseline.sum() or 1.0)
+    baseline = None if truth.baseline is None else auc.stretch(truth.baseline.ravel())
+    if baseline is not None and baseline.any():
+        p, q = stretched[fixated] / stretched.sum(), baseline[fixated] / baseline.sum()
         found["ig"] = _gain(p, q, EPSILON)
     return found
 
@@ -168,7 +175,7 @@ def _salicon(values, truth, low, constant):
     if constant:
         return {"auc_borji": 0.5, "sauc": 0.5, "nss": 0.0, "cc": NAN}
     density = truth.density.ravel()
-    sums, shifts = (values.sum(dtype="float64"), density.sum()), (0.0, 0.0)
+    sums, shifts = (values.sum(dtype="float64"), density.sum()), (min(low, 0.0), 0.0)
     found = _of_densities(values, density, sums, fixated, 0, shifts, shifts, EPSILON)
     stretched, thresholds = auc.stretch(values), auc.grid(0.01)[:-1]
     random = np.random.default_rng(truth.seed)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from keras_saliency import auc, maps
 from keras_saliency.errors import InputError
-from keras_saliency.protocols import Truth
+from keras_saliency.protocols import COLUMNS, Truth
 
 GRID = (192, 256)  # height, width of the map that center biases are summed on
 UNIFORM_SHARE = 0.01  # of the center bias: nowhere is a fixation impossible
@@ -51,6 +51,10 @@ class Truths:
     ):
         if not examples:
             raise InputError("there are no pictures to score")
+        if protocol not in COLUMNS:
+            raise InputError(
+                f"protocol must be one of {', '.join(COLUMNS)}. Received: {protocol!r}"
+            )
         if sigma is None and protocol == "tuebingen":
             raise InputError(
                 "the protocol tuebingen needs the density's sigma: give --pixels-per-degree"

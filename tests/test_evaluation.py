@@ -214,6 +214,14 @@ def test_the_share_of_explained_information_stands_beside_the_gold_standard():
     assert lines[6].endswith("| – |")
 
 
+def test_a_gold_standard_without_scores_explains_nothing():
+    scored = {
+        name: [{"image": "a.png", "ig": value}]
+        for name, value in {"gold standard": NAN, "SalGAN": 1.5}.items()
+    }
+    assert "explained" not in evaluation.table("t", scored)
+
+
 def test_reported_numbers_stand_below():
     scored = {"SalGAN": [{"image": "a.png", "nss": 2.0, "cc": 0.5}]}
     lines = evaluation.table("t", scored, {"SalGAN (paper)": {"nss": 2.459}}).splitlines()

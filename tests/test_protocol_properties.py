@@ -69,6 +69,45 @@ def test_constant_map(protocol, value):
             assert np.isnan(score), name
 
 
+def test_a_constant_map_of_another_size_is_constant():
+    for protocol in ("mit", "salicon"):
+        truth = truth_of((24, 30), protocol=protocol, count=400)
+        for value in (0.3, 1 / 3, -1.0):
+            small = protocols.score(np.full((11, 13), value), truth, protocol)
+            same = protocols.score(np.full((24, 30), value), truth, protocol)
+            assert small == pytest.approx(same, nan_ok=True, abs=1e-6)
+            assert same.get("kld", 0.0) < 10
+
+
+@pytest.mark.parametrize("protocol", protocols.COLUMNS)
+@pytest.mark.parametrize("scale", [1e-200, 1e-40, 1e39, 1e200])
+def test_extreme_scales(protocol, scale):
+    truth = truth_of((24, 30), protocol=protocol, count=100)
+    saliency_map = np.random.default_rng(0).random((24, 30))
+    assert protocols.score(saliency_map * scale, truth, protocol) == pytest.approx(
+        protocols.score(saliency_map, truth, protocol), nan_ok=True, abs=1e-6
+    )
+    if protocol != "tuebingen":
+        protocols.score(saliency_map[:9, :9] * scale, truth, protocol)
+
+
+def test_a_sparse_map_that_is_zero_where_others_looked():
+    truth = truth_of((24, 30))
+    saliency_map = np.zeros(24 * 30)
+    saliency_map[truth.fixated] = 1
+    saliency_map[truth.others] = 0
+    kept = dataclasses.replace(truth, fixated=np.setdiff1d(truth.fixated, truth.others))
+    found = protocols.score(saliency_map.reshape(24, 30), kept, "mit")
+    assert found["sauc"] == pytest.approx(1)
+
+
+def test_a_constant_baseline_has_no_information_to_gain_over():
+    truth = dataclasses.replace(truth_of((24, 30)), baseline=np.ones((24, 30)))
+    assert np.isnan(protocols.score(truth.density, truth, "mit")["ig"])
+    uniform = dataclasses.replace(truth_of((24, 30), 0, "tuebingen"), baseline=np.ones((24, 30)))
+    assert 0 < protocols.score(uniform.density, uniform, "tuebingen")["ig"] < 10
+
+
 def test_all_zero_map():
     found = protocols.score(np.zeros((24, 30)), truth_of((24, 30)), "mit")
     assert found["sim"] == 0

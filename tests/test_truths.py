@@ -29,6 +29,11 @@ def test_no_examples():
         Truths([], "mit", 3.0)
 
 
+def test_an_unknown_protocol(examples):
+    with pytest.raises(InputError, match="mit, tuebingen, salicon"):
+        Truths(examples, "MIT", 3.0)
+
+
 def test_tuebingen_needs_a_sigma(examples):
     with pytest.raises(InputError, match="--pixels-per-degree"):
         Truths(examples, "tuebingen")

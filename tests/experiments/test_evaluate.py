@@ -131,6 +131,16 @@ def test_a_bad_map_does_not_lose_the_others(folder):
     assert np.isnan(scores["b.png"]["nss"]) and not np.isnan(scores["a.jpg"]["nss"])
 
 
+def test_a_picture_that_cannot_be_read_is_listed(folder):
+    path = folder / "data" / "d.jpg"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    done = run("evaluate.py", *OWN, "--baseline", "bms", "--csv", "s.csv", cwd=folder)
+    assert done.returncode == 2
+    assert "1 maps could not be scored" in done.stderr and "d.jpg" in done.stderr
+    assert "| bms |" in done.stdout
+    assert [n for n, row in read(folder / "s.csv").items() if np.isnan(row["nss"])] == ["d.jpg"]
+
+
 def test_a_map_of_another_size(folder):
     map_files.write_png(str(folder / "good" / "a.png"), np.random.default_rng(0).random((30, 40)))
     assert run("evaluate.py", *OWN, "--predictions", "good", cwd=folder).returncode == 0
