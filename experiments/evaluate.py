@@ -28,7 +28,7 @@ def main(argv=None):
         training.load_split(args, split, args.limit), args.protocol, training.sigma(args), args.seed
     )
     sources = {
-        **models(args, truths),
+        **models(args),
         **predictions(args, truths),
         **wanted_baselines(args, truths),
     }
@@ -82,7 +82,7 @@ def parse_args(argv):
     return args
 
 
-def models(args, truths):
+def models(args):
     """A function that scores each of the models, by name."""
 
     def scorer(path):

@@ -72,8 +72,7 @@ class Truths:
 
     def of(self, index: int, example=None) -> Truth:
         """The truth of `examples[index]`, or of `example`, which has some of its fixations."""
-        whole = self.examples[index]
-        example = example or whole
+        example = example or self.examples[index]
         fixated = self._counting(self._flat(example, example.size))
         return Truth(
             size=example.size,
