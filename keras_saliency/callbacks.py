@@ -1,4 +1,4 @@
-"""What is written while a run trains: metrics.csv, panels, generators, checkpoints."""
+"""What is written while a run trains: metrics.csv, panels, maps, generators, checkpoints."""
 
 import csv
 import os
@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_saliency import checkpoints, files, maps, pictures, pipeline, prediction
+from keras_saliency import checkpoints, files, map_files, maps, pictures, pipeline, prediction
 
 
 class NaNGuard(keras.callbacks.Callback):
@@ -54,13 +54,26 @@ class Panels(keras.callbacks.Callback):
         sigma: blur of the density in pixels of each picture.
         log_dir: TensorBoard's folder.
         pictures_dir: gets `epoch_0001.png` ... and is for people to leaf through.
+        every: int, epochs between two.
+        shown: `keras.Model` whose predictions to show; by default the trained
+            one's.
     """
 
     HEIGHT = 180  # pixels of a row
 
-    def __init__(self, examples: list, sigma: float, log_dir: str, pictures_dir: str):
+    def __init__(
+        self,
+        examples: list,
+        sigma: float,
+        log_dir: str,
+        pictures_dir: str,
+        every: int = 1,
+        shown: keras.Model | None = None,
+    ):
         super().__init__()
         self.examples = examples
+        self.every = every
+        self.shown = shown
         self.log_dir = log_dir
         self.pictures_dir = pictures_dir
         self.stimuli = [pictures.of(example) for example in examples]
@@ -71,8 +84,10 @@ class Panels(keras.callbacks.Callback):
         self.writer = tf.summary.create_file_writer(self.log_dir)
 
     def on_epoch_end(self, epoch, logs=None):
-        generator = getattr(self.model, "generator", self.model)
-        predictions = prediction.saliency_maps(generator, self.stimuli)
+        if not _due(self, epoch):
+            return
+        shown = self.shown or getattr(self.model, "generator", self.model)
+        predictions = prediction.saliency_maps(shown, self.stimuli)
         rows = [
             self._row(*fields)
             for fields in zip(self.examples, self.stimuli, self.densities, predictions, strict=True)
@@ -108,6 +123,36 @@ class Panels(keras.callbacks.Callback):
         return np.concatenate(row[:-1], axis=1)
 
 
+class Predictions(keras.callbacks.Callback):
+    """Writes the maps of a whole split every so many epochs, for `evaluate.py --predictions`.
+
+    Args:
+        model: `keras.Model` that predicts; shares its weights with the trained
+            one.
+        examples: list of `datasets.Example`.
+        folder: gets `epoch_0200/NAME.png` and so on: 16 bits, of the size of
+            the network's map.
+        every: int, epochs between two.
+    """
+
+    def __init__(self, model: keras.Model, examples: list, folder: str, every: int):
+        super().__init__()
+        self.predicting = model
+        self.examples = examples
+        self.folder = folder
+        self.every = every
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every:
+            return
+        with files.replacing(os.path.join(self.folder, f"epoch_{epoch + 1:04d}")) as temporary:
+            stimuli = map(pictures.of, self.examples)
+            found = prediction.saliency_maps(self.predicting, stimuli, resize=False)
+            for example, saliency_map in zip(self.examples, found, strict=True):
+                name = os.path.splitext(example.name)[0] + ".png"
+                map_files.write_png(os.path.join(temporary, name), saliency_map)
+
+
 class Generators(keras.callbacks.Callback):
     """Saves the generator every so many epochs, to choose among them later.
 
@@ -125,24 +170,78 @@ class Generators(keras.callbacks.Callback):
         if (epoch + 1) % self.every == 0:
             path = os.path.join(self.folder, f"epoch_{epoch + 1:04d}.keras")
             with files.replacing(path) as temporary:
-                self.model.generator.save(temporary)
+                getattr(self.model, "generator", self.model).save(temporary)
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves all that training changes after every epoch, to resume from.
+    """Saves all that training changes, to resume from.
 
     Args:
         folder: the run's `checkpoints/`; the last two stay.
         phase: str, which phase of the run this is.
+        every: int, epochs between two; the last epoch is saved in any case.
     """
 
-    def __init__(self, folder: str, phase: str):
+    def __init__(self, folder: str, phase: str, every: int = 1):
         super().__init__()
         self.folder = folder
         self.phase = phase
+        self.every = every
 
     def on_epoch_end(self, epoch, logs=None):
-        checkpoints.save(self.folder, self.model, self.phase, epoch + 1)
+        if _due(self, epoch):
+            checkpoints.save(self.folder, self.model, self.phase, epoch + 1)
+
+
+class Best(keras.callbacks.Callback):
+    """Early stopping: keeps the weights of the best validation, stops when none is better.
+
+    What it knows is in its file: a resumed run stops where it would have.
+
+    Args:
+        path: `.npz` file of the best weights so far.
+        monitor: str, a value of the logs, to be low; epochs without it, which
+            have no validation, are passed over.
+        patience: int, so many epochs after the best one training ends.
+        initial_epoch: int, the epoch that training begins (or resumes) with.
+    """
+
+    def __init__(self, path: str, monitor: str, patience: int, initial_epoch: int = 0):
+        super().__init__()
+        self.path = path
+        self.monitor = monitor
+        self.patience = patience
+        self.lowest, self.epoch = np.inf, initial_epoch
+        if initial_epoch and os.path.isfile(path):
+            found = checkpoints.read(path)
+            # One of a later epoch, lost with the run that was cut off, will come again.
+            if found["epoch"] <= initial_epoch:
+                self.lowest, self.epoch = float(found["lowest"]), int(found["epoch"])
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            return
+        if value < self.lowest:
+            self.lowest, self.epoch = value, epoch + 1
+            weights = {f"w{i}": array for i, array in enumerate(self.model.get_weights())}
+            with files.replacing(self.path) as temporary:
+                np.savez(temporary, lowest=self.lowest, epoch=self.epoch, **weights)
+        elif epoch + 1 - self.epoch >= self.patience:
+            self.model.stop_training = True
+
+    def restore(self, model) -> None:
+        """Gives a model the best weights, if there was a validation at all; says which."""
+        if not os.path.isfile(self.path):
+            return
+        found = checkpoints.read(self.path)
+        model.set_weights([found[f"w{i}"] for i in range(len(found) - 2)])
+        print(f"best validation: {self.monitor} {found['lowest']:.4f} after epoch {found['epoch']}")
+
+
+def _due(callback, epoch):
+    """Whether a callback's turn has come: every so many epochs, and after the last."""
+    return (epoch + 1) % callback.every == 0 or epoch + 1 == callback.params["epochs"]
 
 
 def _shrink(picture, size):

@@ -19,7 +19,7 @@ def save(folder: str, model, phase: str, epoch: int) -> None:
 
     Args:
         folder: the run's `checkpoints/`.
-        model: compiled `SaliencyGAN`.
+        model: compiled `SaliencyGAN`, or any compiled `keras.Model`.
         phase: str, the phase of the run that `epoch` ended in.
         epoch: int, epochs done since the run began.
     """
@@ -35,7 +35,7 @@ def last(folder: str) -> tuple[str, int] | None:
     paths = _found(folder)
     if not paths:
         return None
-    arrays = _read(paths[-1])
+    arrays = read(paths[-1])
     return str(arrays["phase"]), int(arrays["epoch"])
 
 
@@ -47,7 +47,7 @@ def restore(folder: str, model) -> None:
     """
     path = _found(folder)[-1]
     variables = _variables(model)
-    arrays = _read(path)
+    arrays = read(path)
     values = [arrays[f"v{i}"] for i in range(len(arrays) - 2)]
     if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
         raise InputError(f"{path} is of another network or other optimizers than these")
@@ -56,7 +56,9 @@ def restore(folder: str, model) -> None:
 
 
 def _variables(model):
-    """Weights, seeds of random layers, and both optimizers' state, in a fixed order."""
+    """Weights, seeds of random layers, and the optimizers' state, in a fixed order."""
+    if not hasattr(model, "generator"):
+        return [*model.variables, *model.optimizer.variables]
     optimizers = [model.generator_optimizer, model.discriminator_optimizer]
     states = [optimizer.variables for optimizer in optimizers if optimizer is not None]
     networks = [*model.generator.variables, *model.discriminator.variables, model.turn]
@@ -67,11 +69,15 @@ def _found(folder):
     return sorted(glob.glob(os.path.join(glob.escape(folder), "epoch_*.npz")))
 
 
-def _read(path):
-    """All arrays of a checkpoint; nothing is used before everything has been read."""
+def read(path: str) -> dict:
+    """All arrays of a file of the run, and its "epoch"; all are read before any is used.
+
+    Raises:
+        InputError: if it is damaged.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in arrays.files}
-        return {"phase": values.pop("phase"), "epoch": values.pop("epoch"), **values}
+        return {"epoch": values.pop("epoch"), **values}
     except Exception as error:  # a cut-off zip raises half a dozen kinds
         raise InputError(f"{path} is damaged ({error}); delete it to use the one before") from error

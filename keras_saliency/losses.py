@@ -48,6 +48,12 @@ class KLD(keras.losses.Loss):
     Args:
         epsilon: float, see `scores.kld`. Larger than the score's, so that the
             gradient stays small where the map is near zero.
+        target_distribution: how the density becomes a distribution: divided by
+            its "sum", or by "softmax", as the Bristol report does, after which
+            a density of 0-1 is almost flat: no pixel has over 2.72 times
+            another's share.
+        pixel_mean: divide by the number of pixels, PyTorch's default reduction
+            of its KLDivLoss: to SGD, so many times smaller a learning rate.
 
     Shapes: density and saliency map `(batch, height, width, 1)`, not negative.
 
@@ -55,27 +61,49 @@ class KLD(keras.losses.Loss):
         >>> ramp = np.arange(16.0).reshape(1, 4, 4, 1)
         >>> round(float(KLD()(ramp**2 + 1, ramp + 1)), 4)
         0.0952
+
+    Reference: Jetley, Murray and Vig, "End-to-End Saliency Mapping via
+    Probability Distribution Prediction", CVPR 2016.
     """
 
-    def __init__(self, epsilon=1e-7, reduction="sum_over_batch_size", name="kld", **kwargs):
+    def __init__(
+        self,
+        epsilon=1e-7,
+        target_distribution="sum",
+        pixel_mean=False,
+        reduction="sum_over_batch_size",
+        name="kld",
+        **kwargs,
+    ):
         super().__init__(name=name, reduction=reduction, **kwargs)
         self.epsilon = epsilon
+        self.target_distribution = _known(target_distribution)
+        self.pixel_mean = pixel_mean
 
     def call(self, y_true, y_pred):
-        return scores.kld(y_true, y_pred, self.epsilon)
+        target = _distribution(y_true, self.target_distribution)
+        value = scores.kld(target, y_pred, self.epsilon)
+        return value / (y_true.shape[1] * y_true.shape[2]) if self.pixel_mean else value
 
     def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "target_distribution": self.target_distribution,
+            "pixel_mean": self.pixel_mean,
+        }
 
 
 @keras.saving.register_keras_serializable(package="keras_saliency")
 class Bhattacharyya(keras.losses.Loss):
     """Bhattacharyya distance: -log of the overlap `sum(sqrt(p q))`.
 
-    Both maps are divided by their sum first.
+    The map is divided by its sum first.
 
     Args:
         epsilon: float, keeps the logarithm and the square root's slope finite.
+        target_distribution: how the density becomes a distribution: "sum" or
+            "softmax", see `KLD`.
 
     Shapes: density and saliency map `(batch, height, width, 1)`, not negative.
 
@@ -89,17 +117,26 @@ class Bhattacharyya(keras.losses.Loss):
     """
 
     def __init__(
-        self, epsilon=1e-12, reduction="sum_over_batch_size", name="bhattacharyya", **kwargs
+        self,
+        epsilon=1e-12,
+        target_distribution="sum",
+        reduction="sum_over_batch_size",
+        name="bhattacharyya",
+        **kwargs,
     ):
         super().__init__(name=name, reduction=reduction, **kwargs)
         self.epsilon = epsilon
+        self.target_distribution = _known(target_distribution)
 
     def call(self, y_true, y_pred):
-        p, q = scores.to_distribution(y_true), scores.to_distribution(y_pred)
+        p, q = _distribution(y_true, self.target_distribution), scores.to_distribution(y_pred)
         return -ops.log(ops.sum(ops.sqrt(p * q + self.epsilon**2), scores.AXES) + self.epsilon)
 
     def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
+        config = super().get_config()
+        return {
+            **config, "epsilon": self.epsilon, "target_distribution": self.target_distribution,
+        }  # fmt: skip
 
 
 @keras.saving.register_keras_serializable(package="keras_saliency")
@@ -144,3 +181,19 @@ class NegativeNSS(keras.losses.Loss):
     def call(self, y_true, y_pred):
         value = -scores.nss(y_true, y_pred)
         return ops.where(ops.isnan(value), 0.0, value)
+
+
+def _known(target_distribution):
+    if target_distribution not in ("sum", "softmax"):
+        raise ValueError(
+            '`target_distribution` must be "sum" or "softmax". '
+            f"Received: target_distribution={target_distribution!r}"
+        )
+    return target_distribution
+
+
+def _distribution(density, how):
+    """Each density of the batch as a distribution."""
+    if how == "softmax":
+        density = ops.exp(density - ops.max(density, scores.AXES, keepdims=True))
+    return scores.to_distribution(density)

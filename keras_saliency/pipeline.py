@@ -66,7 +66,7 @@ def batches(
         (2, 48, 64, 3) (2, 48, 64, 1)
         (2, 48, 64, 3) (2, 48, 64, 1)
     """
-    source = load(examples, size, sigma, cache_bytes)
+    source = load(examples, size, sigma, cache_bytes=cache_bytes)
     if training:
         return epochs(source, batch_size, mirror, seed=seed, initial_epoch=initial_epoch)
     return once(source, batch_size)
@@ -80,27 +80,35 @@ class Source(NamedTuple):
 
 
 def load(
-    examples: list, size: tuple[int, int], sigma: float, cache_bytes: int = CACHE_BYTES
+    examples: list,
+    size: tuple[int, int],
+    sigma: float,
+    map_size: tuple[int, int] | None = None,
+    cache_bytes: int = CACHE_BYTES,
 ) -> Source:
     """Reads the examples, if they fit into memory, for `epochs` and `once`.
 
     For the arguments see `batches`, which does it all in one call. A run of
-    several phases loads once.
+    several phases loads once. `map_size` is the size of the network's output
+    where it is not that of its input.
     """
     if not examples:
         raise InputError("there are no pictures to make batches of")
-    height, width = size
-    if len(examples) * height * width * 6 <= cache_bytes:  # bytes: 3 + 2 + 1
+    map_size = map_size or size
+    stimulus_bytes, map_bytes = 3 * size[0] * size[1], 3 * map_size[0] * map_size[1]
+    if len(examples) * (stimulus_bytes + map_bytes) <= cache_bytes:
         with tf.device("/cpu:0"):  # batches are put together there
-            stacks = [tf.constant(stack) for stack in _load_all(examples, size, sigma)]
+            stacks = [tf.constant(stack) for stack in _load_all(examples, size, map_size, sigma)]
         return Source(lambda i: tuple(tf.gather(stack, i) for stack in stacks), len(examples))
 
     def fetch(index):
         fields = tf.numpy_function(
-            lambda i: _load(examples[i], size, sigma), [index], (tf.uint8, tf.float16, tf.uint8)
+            lambda i: _load(examples[i], size, map_size, sigma),
+            [index],
+            (tf.uint8, tf.float16, tf.uint8),
         )
-        for field, channels in zip(fields, (3, 1, 1), strict=True):
-            field.set_shape((height, width, channels))
+        for field, shape in zip(fields, _shapes(size, map_size), strict=True):
+            field.set_shape(shape)
         return tuple(fields)
 
     return Source(fetch, len(examples))
@@ -196,14 +204,14 @@ def _augmented(fields, dice, mirror, zoom, color):
         fields = tf.cond(flip < 0.5, lambda: tuple(f[:, ::-1] for f in fields), lambda: fields)
     stimulus, density, counts = fields
     if zoom:
-        height, width = stimulus.shape[:2]
         side = 1 - zoom * side
         box = tf.stack([top * (1 - side), left * (1 - side)])
         box = tf.concat([box, box + side], 0)[None]
 
         def cut(field, method):
+            size = field.shape[:2]
             field = tf.cast(field, "float32")[None]
-            return tf.image.crop_and_resize(field, box, [0], (height, width), method)[0]
+            return tf.image.crop_and_resize(field, box, [0], size, method)[0]
 
         stimulus, density = cut(stimulus, "bilinear"), cut(density, "bilinear")
         density = density / tf.maximum(tf.reduce_max(density), 1e-6)
@@ -217,16 +225,19 @@ def _augmented(fields, dice, mirror, zoom, color):
     return tf.clip_by_value(tf.cast(stimulus, "float32"), 0, 255), density, counts
 
 
-def _load_all(examples, size, sigma):
+def _shapes(size, map_size):
+    """Of an example's three arrays."""
+    return (*size, 3), (*map_size, 1), (*map_size, 1)
+
+
+def _load_all(examples, size, map_size, sigma):
     """Every example's arrays, stacked; read by several threads, with a progress bar."""
-    stacks = [
-        np.empty((len(examples), *size, channels), dtype)
-        for channels, dtype in ((3, "uint8"), (1, "float16"), (1, "uint8"))
-    ]
+    types = zip(_shapes(size, map_size), ("uint8", "float16", "uint8"), strict=True)
+    stacks = [np.empty((len(examples), *shape), dtype) for shape, dtype in types]
     shown = len(examples) > 200 and sys.stdout.isatty()
     bar = keras.utils.Progbar(len(examples), unit_name="picture", verbose=int(shown))
     with concurrent.futures.ThreadPoolExecutor() as threads:
-        loaded = threads.map(lambda example: _load(example, size, sigma), examples)
+        loaded = threads.map(lambda example: _load(example, size, map_size, sigma), examples)
         for i, fields in enumerate(loaded):
             for stack, field in zip(stacks, fields, strict=True):
                 stack[i] = field
@@ -234,7 +245,7 @@ def _load_all(examples, size, sigma):
     return stacks
 
 
-def _load(example, size, sigma):
+def _load(example, size, map_size, sigma):
     """uint8 stimulus, float16 density with largest value 1, uint8 fixation map."""
     picture = pictures.of(example)
     if picture.shape[:2] != example.size:
@@ -243,8 +254,8 @@ def _load(example, size, sigma):
             f"pixels, the dataset says {example.size[0]}x{example.size[1]}"
         )
     stimulus = np.asarray(as_stimulus(picture, size), "uint8")
-    density = maps.density(example.fixations, example.size, sigma, size)
-    counts = maps.fixation_map(example.fixations, example.size, size)
+    density = maps.density(example.fixations, example.size, sigma, map_size)
+    counts = maps.fixation_map(example.fixations, example.size, map_size)
     density = density / max(density.max(), 1e-30)
     return stimulus, density.astype("float16"), counts.clip(0, 255).astype("uint8")
 

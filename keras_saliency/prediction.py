@@ -31,7 +31,7 @@ def load(path: str) -> keras.Model:
     return getattr(model, "generator", model)
 
 
-def saliency_maps(model: keras.Model, stimuli, batch_size: int = 8):
+def saliency_maps(model: keras.Model, stimuli, batch_size: int = 8, resize: bool = True):
     """Yields the saliency map of every stimulus, at the stimulus' own size.
 
     Each is brought to the network's size as in training (stretched), and its
@@ -42,6 +42,7 @@ def saliency_maps(model: keras.Model, stimuli, batch_size: int = 8):
         stimuli: iterable of uint8 arrays `(height, width, 3)`, RGB, of any
             sizes; read one batch at a time.
         batch_size: int.
+        resize: False: leave the maps at the network's size.
 
     Yields: float32 `(height, width, 1)`, 0-1, in the stimuli's order.
 
@@ -51,10 +52,11 @@ def saliency_maps(model: keras.Model, stimuli, batch_size: int = 8):
         >>> [m.shape for m in saliency_maps(model, [np.zeros((30, 50, 3), "uint8")])]
         [(30, 50, 1)]
     """
-    size = model.input_shape[1:3]
+    input_size = model.input_shape[1:3]
     stimuli = iter(stimuli)
     while batch := list(itertools.islice(stimuli, batch_size)):
-        inputs = [np.asarray(pipeline.as_stimulus(stimulus, size)) for stimulus in batch]
+        inputs = [np.asarray(pipeline.as_stimulus(stimulus, input_size)) for stimulus in batch]
         maps = model.predict_on_batch(np.stack(inputs))
         for stimulus, saliency_map in zip(batch, maps, strict=True):
-            yield np.asarray(pipeline.resize(saliency_map, stimulus.shape[:2]))
+            size = stimulus.shape[:2] if resize else saliency_map.shape[:2]
+            yield np.asarray(pipeline.resize(saliency_map, size))

@@ -85,8 +85,20 @@ def recorded_arguments(run_dir: str) -> dict:
         raise InputError(f"{path} is not the configuration of a run") from error
 
 
-def callbacks(run_dir: str, phase: str, test: list, sigma: float, save_every: int) -> list:
-    """What every phase of a run writes, in the order it must be written."""
+def callbacks(
+    run_dir: str, phase: str, test: list, sigma: float, save_every: int, every: int = 1, shown=None
+) -> list:
+    """What every phase of a run writes, in the order it must be written.
+
+    Args:
+        run_dir: the run folder.
+        phase: str, which phase of the run this is.
+        test: list of `Example`, the first few are shown.
+        sigma: blur of the density in pixels of each picture.
+        save_every: int, epochs between two generators in `epochs/`.
+        every: int, epochs between two checkpoints, and two panels.
+        shown: `keras.Model` whose predictions to show, see `callbacks.Panels`.
+    """
     import keras
 
     from keras_saliency import callbacks as ours
@@ -101,9 +113,11 @@ def callbacks(run_dir: str, phase: str, test: list, sigma: float, save_every: in
             sigma,
             os.path.join(logs, "validation"),
             os.path.join(run_dir, "pictures"),
+            every,
+            shown,
         ),
         ours.Generators(os.path.join(run_dir, "epochs"), save_every),
-        ours.Checkpoints(os.path.join(run_dir, "checkpoints"), phase),
+        ours.Checkpoints(os.path.join(run_dir, "checkpoints"), phase, every),
     ]
 
 

@@ -16,6 +16,13 @@ from keras_saliency.errors import InputError
 DATASETS = tuple(name for name in datasets.__all__ if name != "Example")
 # A density needs a sigma; of a folder of one's own only evaluate.py asks for it.
 TRAINABLE = tuple(name for name in DATASETS if getattr(datasets, name).SIGMA)
+# Of --set: what a value is called, and how it is read.
+KINDS = {
+    bool: ("yes or no", {"yes": True, "true": True, "no": False, "false": False}.__getitem__),
+    int: ("a whole number", int),
+    float: ("a number", float),
+    str: ("a word", str),
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -128,9 +135,30 @@ def test_split(data: str) -> str:
     return "all" if "all" in splits else "test"
 
 
+def assignments(texts: list[str], recipe: dict) -> dict:
+    """Reads the values of --set NAME=VALUE, each of the kind that the recipe has.
+
+    Example:
+        >>> assignments(["dropout=0.5", "mirror=no"], {"dropout": 0.0, "mirror": True})
+        {'dropout': 0.5, 'mirror': False}
+    """
+    found = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in recipe or not value:
+            known = ", ".join(name for name, old in recipe.items() if type(old) in KINDS)
+            raise InputError(f"--set takes NAME=VALUE, NAME one of {known}. Received: {text}")
+        wanted, convert = KINDS.get(type(recipe[name]), ("given by its own flag", None))
+        try:
+            found[name] = convert(value)
+        except (KeyError, TypeError, ValueError):
+            raise InputError(f"--set {name} is {wanted}. Received: {value}") from None
+    return found
+
+
 def sigma(args: argparse.Namespace) -> float | None:
     """The density's blur in pixels: one degree if that is known, else the dataset's, or None."""
-    if args.pixels_per_degree:
+    if getattr(args, "pixels_per_degree", None):
         return maps.degrees_to_pixels(1.0, args.pixels_per_degree)
     return getattr(datasets, args.data).SIGMA
 

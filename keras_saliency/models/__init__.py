@@ -1,5 +1,6 @@
 """Networks: one paper a file, each a function that returns a `keras.Model`."""
 
+from keras_saliency.models.juntingnet import JuntingNet, post_processed
 from keras_saliency.models.salgan import SalGANDiscriminator, SalGANGenerator
 
-__all__ = ["SalGANDiscriminator", "SalGANGenerator"]
+__all__ = ["JuntingNet", "SalGANDiscriminator", "SalGANGenerator", "post_processed"]

@@ -1,0 +1,262 @@
+"""Train JuntingNet, three convolutions and a maxout, by pixels or as a distribution.
+
+    python experiments/train_juntingnet.py
+
+trains it on made-up scenes in a few minutes and prints its scores beside the
+center bias. On real eye-tracking data, and as it was published:
+
+    python experiments/train_juntingnet.py --data osie --data-dir DIR
+    python experiments/train_juntingnet.py --data osie --data-dir DIR --recipe paper --loss mse
+
+The run folder holds the trained model, a SavedModel, scores, pictures, and
+TensorBoard's logs. experiments/README.md says what scores to expect.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+
+import numpy as np
+
+from keras_saliency import checkpoints, runs, training
+from keras_saliency.errors import InputError
+
+# The Bristol report's, and the first paper's where they agree, for SALICON's
+# 10,000 pictures and their mirror images. Every name can be given to --set.
+PAPER = {
+    "size": (96, 96),
+    "epochs": 1000,
+    "batch_size": 128,
+    "optimizer": "sgd",  # with Nesterov momentum 0.9
+    "learning_rate": 0.05,  # the first paper has 0.03, its code 0.05
+    "last_learning_rate": 0.0001,  # a straight line between the two, a step an epoch
+    "weight_decay": 0.0005,  # adds itself times the weight to the gradient
+    "mirror": True,
+    "zoom": 0.0,
+    "color": 0.0,
+    "pairing": "pairs",  # or halves: layers.Maxout
+    "batch_norm": False,
+    "dropout": 0.0,  # 0.5 was tried in the first paper and dropped
+    "max_norm": 0.0,  # of the maxout's weights; 0: none
+    "initializer": "gaussian",
+    "target_distribution": "softmax",
+    "pixel_mean": True,  # PyTorch's default for KLD
+    "hold_out": 0.0,  # share of the training pictures to validate on; 0.2 in the first paper
+    "patience": 0,  # epochs without a better validation before it stops; 0: never
+    "validate_every": 2,  # epochs
+    "checkpoint_every": 50,
+    "predict_every": 200,
+    "order": "blur_then_resize",
+    "sigma": 3.0,  # pixels of the map
+}
+# The report's network for distributions was best after some 45 epochs.
+PAPER_DISTRIBUTION = {**PAPER, "batch_norm": True, "hold_out": 0.2, "patience": 40}
+# A few hundred pictures: see experiments/README.md for what each of these brings.
+SMALL = {
+    **PAPER,
+    "epochs": 300,
+    "batch_size": 32,
+    "optimizer": "adamw",
+    "learning_rate": 3e-4,
+    "last_learning_rate": 3e-6,
+    "weight_decay": 0.004,
+    "zoom": 0.2,
+    "color": 0.2,
+    "batch_norm": True,
+    "dropout": 0.5,
+    "target_distribution": "sum",
+    "pixel_mean": False,
+    "sigma": 1.5,
+}
+QUICK = {**SMALL, "epochs": 40}  # a few minutes on two cores
+CHOICES = {
+    "optimizer": ("sgd", "adamw"),
+    "pairing": ("pairs", "halves"),
+    "initializer": ("gaussian", "glorot"),
+    "target_distribution": ("sum", "softmax"),
+    "order": ("blur_then_resize", "resize_then_blur", "resize_only"),
+}
+LEARNED_BY_SMALL = {"synthetic": QUICK, "osie": SMALL}
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    train, test = (
+        training.load_split(args, split, args.limit)
+        for split in ("train", training.test_split(args.data))
+    )
+    train, monitored = held_out(args, train, test)
+    sigma = training.sigma(args)
+    run_dir = runs.create(args, "juntingnet")
+    done = epochs_behind(args, run_dir)
+    training.prepare(args)
+
+    from keras_saliency import callbacks, pipeline
+
+    # Network
+    network, final = build(args, test[0].size)
+
+    # Data; a picture that cannot be read is found before anything is written
+    map_size = network.output_shape[1:3]
+    source = pipeline.load(train, args.size, sigma, map_size)
+    validation = pipeline.load(monitored, args.size, sigma, map_size)
+    counts = {"train": len(train), "monitored": len(monitored), "test": len(test)}
+    runs.write_config(run_dir, args, pictures=counts)
+
+    # Training
+    compile_network(network, args)
+    if done:
+        checkpoints.restore(os.path.join(run_dir, "checkpoints"), network)
+    best = callbacks.Best(os.path.join(run_dir, "best.npz"), "val_data_loss", args.patience, done)
+    dumps = callbacks.Predictions(
+        final, test, os.path.join(run_dir, "predictions"), args.predict_every
+    )
+    augmentation = {"mirror": args.mirror, "zoom": args.zoom, "color": args.color}
+    if done < args.epochs:
+        network.fit(
+            pipeline.epochs(
+                source, args.batch_size, **augmentation, seed=args.seed, initial_epoch=done
+            ).map(density_only),
+            steps_per_epoch=pipeline.steps_per_epoch(train, args.batch_size),
+            validation_data=pipeline.once(validation, args.batch_size).map(density_only),
+            validation_freq=args.validate_every,
+            initial_epoch=done,
+            epochs=args.epochs,
+            shuffle=False,
+            verbose=training.verbosity(),
+            callbacks=[
+                learning_rates(args),
+                *runs.callbacks(
+                    run_dir, "juntingnet", test, sigma,
+                    save_every=args.predict_every, every=args.checkpoint_every, shown=final,
+                ),
+                dumps,
+                *([best] if args.patience else []),
+            ],
+        )  # fmt: skip
+    if args.patience:
+        best.restore(network)
+
+    # Export and scores
+    table = runs.finish(run_dir, final, "JuntingNet", test, sigma, args.data)
+    print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
+
+
+def parse_args(argv):
+    parser = training.parser(__doc__)
+    add = parser.add_argument
+    add("--variant", choices=("lsun2015", "cvpr2016", "bristol2020"), default="lsun2015")
+    add("--loss", choices=("mse", "kld", "bhattacharyya"), default="kld", help="mse: the paper's")
+    add(
+        "--recipe",
+        choices=("auto", "paper", "small"),
+        default="auto",
+        help="as published, or for a few hundred pictures; auto: small for synthetic and osie",
+    )
+    add("--set", nargs="+", default=[], metavar="NAME=VALUE", help=f"of {', '.join(PAPER)}")
+    args = training.parse(parser, argv)
+    recipe = recipe_of(args)
+    for name, value in {**recipe, **training.assignments(args.set, recipe)}.items():
+        if getattr(args, name, None) is None:
+            setattr(args, name, value)
+    check(args)
+    return args
+
+
+def check(args):
+    for name, choices in CHOICES.items():
+        if getattr(args, name) not in choices:
+            wanted = ", ".join(choices)
+            raise InputError(f"--set {name} is one of {wanted}. Received: {getattr(args, name)}")
+    for name in ("validate_every", "checkpoint_every", "predict_every"):
+        if getattr(args, name) < 1:
+            raise InputError(f"--set {name} is at least 1. Received: {getattr(args, name)}")
+    if args.patience and not args.hold_out:
+        raise InputError("early stopping (patience) needs pictures to judge by: --set hold_out=0.2")
+
+
+def recipe_of(args):
+    paper = PAPER if args.loss == "mse" else PAPER_DISTRIBUTION
+    recipes = {"paper": paper, "small": SMALL, "auto": LEARNED_BY_SMALL.get(args.data, paper)}
+    return recipes[args.recipe]
+
+
+def held_out(args, train, test):
+    """The pictures to train on, and those to validate on; nothing is chosen by test pictures."""
+    if not args.hold_out:
+        return train, test[: runs.MONITORED]
+    count = round(args.hold_out * len(train))
+    if not 0 < count < len(train):
+        raise InputError(f"hold_out={args.hold_out} of {len(train)} pictures leaves nothing")
+    order = np.random.default_rng(args.seed).permutation(len(train))
+    return [train[i] for i in sorted(order[count:])], [train[i] for i in sorted(order[:count])]
+
+
+def epochs_behind(args, run_dir):
+    """The number of epochs that a resumed run has behind it."""
+    last = checkpoints.last(os.path.join(run_dir, "checkpoints")) if args.resume else None
+    done = last[1] if last else 0
+    if done > args.epochs:
+        raise InputError(f"{run_dir} has {done} epochs behind it: --epochs cannot end before that")
+    return done
+
+
+def build(args, stimulus_size):
+    """The network to train, and the same with its post-processing."""
+    from keras_saliency import models
+
+    output = "linear" if args.loss == "mse" else "softmax"
+    # L2's gradient is twice its factor times the weight. AdamW does not go by the gradient.
+    weight_decay = args.weight_decay / 2 if args.optimizer == "sgd" else 0.0
+    network = models.JuntingNet(
+        args.variant, output, (*args.size, 3), args.pairing, batch_norm=args.batch_norm,
+        dropout=args.dropout, max_norm=args.max_norm or None, initializer=args.initializer,
+        weight_decay=weight_decay,
+    )  # fmt: skip
+    final = models.post_processed(
+        network, args.order, args.sigma, stimulus_size, lowest_to_zero=output == "linear"
+    )
+    return network, final
+
+
+def compile_network(network, args):
+    import keras
+
+    from keras_saliency import losses, metrics
+
+    rate = args.learning_rate
+    optimizer = {
+        "sgd": lambda: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
+        "adamw": lambda: keras.optimizers.AdamW(rate, weight_decay=args.weight_decay),
+    }
+
+    def loss(**options):
+        if args.loss == "mse":
+            return keras.losses.MeanSquaredError(**options)
+        options["target_distribution"] = args.target_distribution
+        if args.loss == "kld":
+            return losses.KLD(pixel_mean=args.pixel_mean, **options)
+        return losses.Bhattacharyya(**options)
+
+    # The loss has the weight decay in it, this has not.
+    data_loss = keras.metrics.MeanMetricWrapper(loss(reduction=None), name="data_loss")
+    network.compile(
+        optimizer[args.optimizer](), loss(), metrics=[data_loss, metrics.CC()], jit_compile=False
+    )
+    network.optimizer.build(network.trainable_variables)
+
+
+def learning_rates(args):
+    """A straight line from the first epoch's to the last one's."""
+    import keras
+
+    rates = np.linspace(args.learning_rate, args.last_learning_rate, max(args.epochs, 1))
+    return keras.callbacks.LearningRateScheduler(lambda epoch, _: float(rates[epoch]))
+
+
+def density_only(stimulus, targets):
+    return stimulus, targets["density"]
+
+
+if __name__ == "__main__":
+    training.run(main)
