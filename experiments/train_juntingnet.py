@@ -54,7 +54,7 @@ PAPER_DISTRIBUTION = {**PAPER, "batch_norm": True, "hold_out": 0.2, "patience": 
 # A few hundred pictures: see experiments/README.md for what each of these brings.
 SMALL = {
     **PAPER,
-    "epochs": 300,
+    "epochs": 80,
     "batch_size": 32,
     "optimizer": "adamw",
     "learning_rate": 3e-4,

@@ -43,6 +43,7 @@ _SUBMODULES = (
     "progress",
     "protocols",
     "reported",
+    "reports",
     "runs",
     "scores",
     "sheets",

@@ -1,9 +1,11 @@
 """A trained generator, as a SavedModel for TensorFlow Serving."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_saliency import files, pipeline
+from keras_saliency.errors import InputError
 
 
 def float32_copy(model: keras.Model) -> keras.Model:
@@ -29,7 +31,7 @@ def float32_copy(model: keras.Model) -> keras.Model:
     return copy
 
 
-def saved_model(model: keras.Model, folder: str) -> None:
+def saved_model(model: keras.Model, folder: str, weights: str = "float32") -> None:
     """Writes a SavedModel whose graph goes from a picture to its saliency map.
 
     Signature `serving_default`: `image_bytes`, string `(batch,)`, JPEG or PNG
@@ -41,15 +43,25 @@ def saved_model(model: keras.Model, folder: str) -> None:
     Args:
         model: a generator; its arithmetic is brought to float32.
         folder: for Serving, its name is a version number. Written whole.
+        weights: "float32", or "float16": kernels are stored in half the space
+            and brought back to float32 at every call.
+
+    Raises:
+        InputError: if `weights` is neither, or a kernel does not fit float16.
     """
     generator = float32_copy(model)
     size = generator.input_shape[1:3]
+    stored = _stored(generator, weights)
+    trained = len(generator.trainable_variables)
+
+    def predict(stimuli):
+        values = [tf.cast(v, "float32") if v.dtype == tf.float16 else v for v in stored]
+        return generator.stateless_call(values[:trained], values[trained:], stimuli)[0]
 
     class Servable(tf.Module):
         def __init__(self):
             super().__init__()
-            self.generator = generator
-            self.weights = [variable.value for variable in generator.variables]
+            self.weights = stored
 
         @tf.function(
             input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "stimulus")],
@@ -57,7 +69,7 @@ def saved_model(model: keras.Model, folder: str) -> None:
         )
         def array(self, stimulus):
             own_size = tf.shape(stimulus)[1:3]
-            saliency_map = generator(pipeline.as_stimulus(stimulus, size), training=False)
+            saliency_map = predict(pipeline.as_stimulus(stimulus, size))
             return {"saliency_map": pipeline.resize(saliency_map, own_size)}
 
         @tf.function(
@@ -72,7 +84,7 @@ def saved_model(model: keras.Model, folder: str) -> None:
                     tf.TensorSpec([2], tf.int32),
                 ),
             )
-            maps = generator(stimuli, training=False)
+            maps = predict(stimuli)
             pngs = tf.map_fn(
                 lambda pair: _encode(*pair), (maps, own_sizes), fn_output_signature=tf.string
             )
@@ -82,6 +94,23 @@ def saved_model(model: keras.Model, folder: str) -> None:
     signatures = {"serving_default": servable.image_bytes, "array": servable.array}
     with files.replacing(folder) as temporary:
         tf.saved_model.save(servable, temporary, signatures=signatures)
+
+
+def _stored(generator, weights):
+    """The network's variables, in the order that `stateless_call` takes them."""
+    if weights not in ("float32", "float16"):
+        raise InputError(f"weights must be float32 or float16. Received: {weights!r}")
+    stored = []
+    for variable in [*generator.trainable_variables, *generator.non_trainable_variables]:
+        value = variable.numpy()
+        # What is small stays: a normalization's variances can be too large for float16.
+        if weights == "float16" and value.dtype == "float32" and value.ndim > 1:
+            with np.errstate(over="ignore"):
+                value = value.astype("float16")
+            if not np.isfinite(value).all():
+                raise InputError(f"{variable.path} has numbers that float16 cannot hold")
+        stored.append(tf.Variable(value, trainable=False))
+    return stored
 
 
 def _decode(content, size):

@@ -122,17 +122,20 @@ def callbacks(
 
 
 def finish(run_dir, generator, name, test, sigma, data) -> str:
-    """Exports the generator, scores it beside the center bias, returns the table.
+    """Exports the generator, scores it beside the center bias, draws the report's pictures.
 
     Args:
-        run_dir: the run folder.
+        run_dir: the run folder; `pictures/` gets `curves.png`, `filters.png`
+            and `extremes.png`, see `reports`.
         generator: `keras.Model`.
         name: str, the model's row in the table.
         test: list of `Example`.
         sigma: blur of the density in pixels of each picture.
         data: str, the dataset's name, for the table's title.
+
+    Returns: the table of scores, Markdown.
     """
-    from keras_saliency import evaluation, export, pictures, prediction
+    from keras_saliency import evaluation, export, pictures, prediction, reports
     from keras_saliency.truths import Truths
 
     final = export.float32_copy(generator)
@@ -147,6 +150,16 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
     files.write_csv(os.path.join(run_dir, "scores.csv"), scored[name])
     table = evaluation.table(evaluation.title(f"{data} test", truths), scored)
     files.write_text(os.path.join(run_dir, "scores.md"), table + "\n")
+    metrics, drawn = os.path.join(run_dir, "metrics.csv"), os.path.join(run_dir, "pictures")
+    if os.path.isfile(metrics):  # a run of no epochs has none
+        reports.write_curves(metrics, os.path.join(drawn, "curves.png"))
+    reports.write_filters(final, os.path.join(drawn, "filters.png"))
+    reports.write_extremes(
+        os.path.join(drawn, "extremes.png"),
+        truths,
+        scored[name],
+        lambda chosen: prediction.saliency_maps(final, map(pictures.of, chosen)),
+    )
     return table
 
 

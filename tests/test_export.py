@@ -7,6 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_saliency import export, models, pictures, prediction
+from keras_saliency.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,50 @@ def test_bytes_of_mixed_sizes_come_back_at_their_own(generator, signatures):
         decoded = np.asarray(Image.open(io.BytesIO(content)))[..., None].astype(int)
         # JPEGs too: the graph decodes the very pixels that Pillow does.
         assert abs(decoded - pictures.to_uint8(saliency_map)).max() <= 1
+
+
+def size_of(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_float16_weights_take_half_the_space_and_predict_alike(tmp_path):
+    keras.utils.set_random_seed(4)
+    network = models.JuntingNet(input_shape=(32, 40, 3), batch_norm=True, initializer="glorot")
+    final = models.post_processed(network)
+    for name in ("float32", "float16"):
+        export.saved_model(final, str(tmp_path / name / "1"), weights=name)
+    kernels = 4 * sum(v.numpy().size for v in final.variables if len(v.shape) > 1)
+    saved = size_of(tmp_path / "float32") - size_of(tmp_path / "float16")
+    assert saved == pytest.approx(kernels / 2, rel=0.01)
+    stimuli = np.random.default_rng(0).integers(0, 256, (2, 50, 70, 3)).astype("uint8")
+    served = [
+        tf.saved_model.load(str(tmp_path / name / "1")).signatures["array"] for name in
+        ("float32", "float16")
+    ]  # fmt: skip
+    whole, half = (f(stimulus=tf.constant(stimuli))["saliency_map"].numpy() for f in served)
+    np.testing.assert_allclose(half, whole, atol=5e-3)
+    ours = np.stack(list(prediction.saliency_maps(final, stimuli)))
+    np.testing.assert_allclose(whole, ours, atol=1e-5)
+
+
+def test_float16_weights_keep_a_normalizations_large_variance_and_refuse_a_large_kernel(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.BatchNormalization(name="norm"),
+         keras.layers.Conv2D(1, 1, name="last")]
+    )  # fmt: skip
+    model.get_layer("norm").moving_variance.assign([1e6, 1e6, 1e6])
+    export.saved_model(model, str(tmp_path / "1"), weights="float16")
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures["array"]
+    stimuli = np.full((1, 32, 32, 3), 200, "uint8")
+    found = served(stimulus=tf.constant(stimuli))["saliency_map"].numpy()
+    np.testing.assert_allclose(found, model(stimuli), atol=2e-3)
+    assert np.abs(found).max() > 1e-3
+    model.get_layer("last").kernel.assign(np.full((1, 1, 3, 1), 1e6))
+    with pytest.raises(InputError, match="last/kernel has numbers that float16 cannot hold"):
+        export.saved_model(model, str(tmp_path / "2"), weights="float16")
+    assert not (tmp_path / "2").exists()
+    with pytest.raises(InputError, match="float32 or float16"):
+        export.saved_model(model, str(tmp_path / "2"), weights="int8")
 
 
 def test_nothing_in_the_graph_needs_python_or_xla(signatures):

@@ -20,7 +20,7 @@ LEVELS = [
     {"map_files", "classical", "protocols", "emd", "sheets", "submissions"},
     {"truths", "comparison", "reported", "pipeline"},
     {"baselines", "gan"},
-    {"evaluation", "prediction", "checkpoints", "export"},
+    {"evaluation", "prediction", "checkpoints", "export", "reports"},
     {"callbacks"},
     {"runs"},
     {"training"},

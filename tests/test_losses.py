@@ -50,6 +50,38 @@ def test_bhattacharyya_is_minus_the_log_of_the_overlap():
     assert got == pytest.approx(-np.log(overlap).mean(), 1e-4)
 
 
+def softmaxed(maps):
+    return (
+        np.exp(maps.astype("float64"))
+        / np.exp(maps.astype("float64")).sum((1, 2, 3))[:, None, None, None]
+    )
+
+
+def test_a_target_may_be_made_a_distribution_by_softmax():
+    p, q = softmaxed(DENSITY), normalized(SALIENCY)
+    kld = losses.KLD(target_distribution="softmax")(DENSITY, SALIENCY)
+    assert float(kld) == pytest.approx((p * np.log(p / q)).sum((1, 2, 3)).mean(), 1e-4)
+    overlap = np.sqrt(p * q).sum((1, 2, 3))
+    bhattacharyya = losses.Bhattacharyya(target_distribution="softmax")(DENSITY, SALIENCY)
+    assert float(bhattacharyya) == pytest.approx(-np.log(overlap).mean(), 1e-4)
+
+
+def test_softmax_of_a_large_target_does_not_overflow():
+    value = losses.KLD(target_distribution="softmax")(DENSITY * 1000, SALIENCY)
+    assert np.isfinite(float(value))
+
+
+def test_pixel_mean_divides_by_the_number_of_pixels():
+    whole = float(losses.KLD()(DENSITY, SALIENCY))
+    assert float(losses.KLD(pixel_mean=True)(DENSITY, SALIENCY)) == pytest.approx(whole / 42)
+
+
+@pytest.mark.parametrize("loss_class", [losses.KLD, losses.Bhattacharyya])
+def test_unknown_target_distributions_are_named(loss_class):
+    with pytest.raises(ValueError, match=r'"sum" or "softmax".*max'):
+        loss_class(target_distribution="max")
+
+
 def test_negative_cc_is_zero_for_proportional_maps_and_two_for_opposed_ones():
     assert float(losses.NegativeCC()(DENSITY, 3 * DENSITY)) == pytest.approx(0, abs=1e-6)
     assert float(losses.NegativeCC()(DENSITY, 1 - DENSITY)) == pytest.approx(2, abs=1e-6)
@@ -83,8 +115,14 @@ def test_config_comes_back(loss_class):
     loss = loss_class(reduction="sum", name="mine")
     if hasattr(loss, "epsilon"):
         loss = loss_class(epsilon=0.01, reduction="sum", name="mine")
+    if hasattr(loss, "target_distribution"):
+        loss.target_distribution = "softmax"
+    if hasattr(loss, "pixel_mean"):
+        loss.pixel_mean = True
     twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert type(twin) is loss_class
+    for name in ("target_distribution", "pixel_mean"):
+        assert getattr(twin, name, None) == getattr(loss, name, None)
     assert (twin.reduction, twin.name) == ("sum", "mine")
     assert getattr(twin, "epsilon", None) == getattr(loss, "epsilon", None)
     target = target_of(loss)
