@@ -60,8 +60,8 @@ SMALL = {
     "learning_rate": 3e-4,
     "last_learning_rate": 3e-6,
     "weight_decay": 0.004,
-    "zoom": 0.2,
-    "color": 0.2,
+    "zoom": 0.4,
+    "color": 0.4,
     "batch_norm": True,
     "dropout": 0.5,
     "target_distribution": "sum",
@@ -81,10 +81,8 @@ LEARNED_BY_SMALL = {"synthetic": QUICK, "osie": SMALL}
 
 def main(argv=None):
     args = parse_args(argv)
-    train, test = (
-        training.load_split(args, split, args.limit)
-        for split in ("train", training.test_split(args.data))
-    )
+    scored = training.test_split(args.data)
+    train, test = (training.load_split(args, split, args.limit) for split in ("train", scored))
     train, monitored = held_out(args, train, test)
     sigma = training.sigma(args)
     run_dir = runs.create(args, "juntingnet")
@@ -138,7 +136,7 @@ def main(argv=None):
         best.restore(network)
 
     # Export and scores
-    table = runs.finish(run_dir, final, "JuntingNet", test, sigma, args.data)
+    table = runs.finish(run_dir, final, "JuntingNet", test, sigma, f"{args.data} {scored}")
     print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
 
 

@@ -15,7 +15,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import checkpoints, datasets, runs, training
+from keras_saliency import checkpoints, runs, training
 from keras_saliency.errors import InputError
 
 # The paper's (SalGAN, sections 4.2 and 5), for SALICON's 10,000 pictures.
@@ -64,8 +64,9 @@ SAVE_EVERY = {"content": 5, "adversarial": 3}  # epochs, as in the authors' code
 
 def main(argv=None):
     args = parse_args(argv)
-    train, test = (training.load_split(args, split, args.limit) for split in ("train", "test"))
-    sigma = getattr(datasets, args.data).SIGMA
+    scored = training.test_split(args.data)
+    train, test = (training.load_split(args, split, args.limit) for split in ("train", scored))
+    sigma = training.sigma(args)
     run_dir = runs.create(args, "salgan")
     reached = epochs_behind(args, run_dir)
     training.prepare(args)
@@ -104,7 +105,7 @@ def main(argv=None):
     train_phases(gan, args, run_dir, reached, steps, fit)
 
     # Export and scores
-    table = runs.finish(run_dir, generator, "SalGAN", test, sigma, args.data)
+    table = runs.finish(run_dir, generator, "SalGAN", test, sigma, f"{args.data} {scored}")
     print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
 
 

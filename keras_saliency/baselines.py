@@ -22,6 +22,7 @@ KDE_BANDWIDTHS = (0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)  # of the picture's
 OBSERVER_BANDWIDTHS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)  # times the density's sigma
 OBSERVER_SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7)  # of the center bias
 OF_OBSERVERS = ("one_observer", "gold_standard")
+OF_POINTS = ("kde", *OF_OBSERVERS)
 OF_OTHERS = ("center_bias", "kde", "shuffled", *OF_OBSERVERS)
 FITTED_PICTURES = 200  # that an observer's bandwidth is chosen on
 
@@ -87,8 +88,7 @@ def shuffled(truths: Truths):
     def one(index):
         random = np.random.default_rng((truths.seed, index, 1))
         other = (index + random.integers(1, len(truths.examples))) % len(truths.examples)
-        other, size = truths.examples[other], truths.examples[index].size
-        return maps.density(other.fixations, other.size, truths.sigma_of(other.size), size)
+        return truths.density_at(truths.examples[other], truths.examples[index].size)
 
     return _one_map(truths, one)
 
@@ -148,6 +148,8 @@ def lacks(name: str, truths: Truths) -> str:
         >>> lacks("kde", Truths(synthetic.load(limit=1)))
         'this baseline is made of the other pictures, and there is only one'
     """
+    if name in OF_POINTS and not any(len(e.fixations) for e in truths.examples):
+        return "this baseline is made of fixations, and the data has none"
     if name in OF_OBSERVERS and any(e.observers is None for e in truths.examples):
         return "this baseline needs to know who made each fixation, the data does not say"
     if name in OF_OTHERS and len(truths.examples) < 2:

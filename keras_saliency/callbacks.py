@@ -51,7 +51,8 @@ class Panels(keras.callbacks.Callback):
 
     Args:
         examples: list of `datasets.Example`, four are plenty.
-        sigma: blur of the density in pixels of each picture.
+        sigma: blur of the density in pixels of each picture; None if all have a
+            published one.
         log_dir: TensorBoard's folder.
         pictures_dir: gets `epoch_0001.png` ... and is for people to leaf through.
         every: int, epochs between two.
@@ -64,7 +65,7 @@ class Panels(keras.callbacks.Callback):
     def __init__(
         self,
         examples: list,
-        sigma: float,
+        sigma: float | None,
         log_dir: str,
         pictures_dir: str,
         every: int = 1,
@@ -77,7 +78,7 @@ class Panels(keras.callbacks.Callback):
         self.log_dir = log_dir
         self.pictures_dir = pictures_dir
         self.stimuli = [pictures.of(example) for example in examples]
-        self.densities = [maps.density(e.fixations, e.size, sigma) for e in examples]
+        self.densities = [pipeline.density_of(e, sigma, e.size) for e in examples]
         self.writer = None
 
     def on_train_begin(self, logs=None):

@@ -179,12 +179,15 @@ def intervals(rows: list[dict], seed: int = 0) -> dict[str, tuple[float, float]]
 def title(data: str, truths: Truths) -> str:
     """What a table's scores were taken of, and how."""
     sigma = "8 cycles a picture" if truths.sigma is None else f"sigma {truths.sigma:g} px"
+    published = all(example.density is not None for example in truths.examples)
+    density = "densities as published" if published else f"density of {sigma}"
     text = (
         f"{data}, {len(truths.examples)} pictures, protocol {truths.protocol}: scores at each "
-        f"picture's own size, density of {sigma}; per picture, then averaged, ± half of the 95% "
+        f"picture's own size, {density}; per picture, then averaged, ± half of the 95% "
         "bootstrap interval"
     )
-    over_others = len(truths.examples) > 1 and truths.baseline is None
+    looked = any(len(example.fixations) for example in truths.examples)
+    over_others = looked and len(truths.examples) > 1 and truths.baseline is None
     if "ig" in columns(truths.protocol) and over_others:
         text += "; IG over the other pictures' center bias"
     return text

@@ -26,7 +26,7 @@ def batches(
     examples: list,
     size: tuple[int, int],
     batch_size: int,
-    sigma: float,
+    sigma: float | None,
     training: bool = False,
     mirror: bool = True,
     seed: int = 0,
@@ -40,7 +40,7 @@ def batches(
         size: `(height, width)` of the network's input.
         batch_size: int; at most the number of examples is used.
         sigma: blur of the density in pixels of each picture, see
-            `maps.density`.
+            `maps.density`; None if every example has a published `density`.
         training: False: every example once, in order. True: endless, shuffled
             epochs of `steps_per_epoch` whole batches each.
         mirror: in training, turn left and right around in half of the pictures.
@@ -51,11 +51,12 @@ def batches(
 
     Returns: `tf.data.Dataset` of `(stimulus, {"density", "fixation_map"})`,
         float32 `(batch, height, width, 3 or 1)`. The density's largest value
-        is 1; the fixation map counts.
+        is 1; the fixation map counts, and is empty if no fixations are known.
 
     Raises:
-        InputError: if there are no examples, or a picture cannot be read (for
-            an uncached dataset, TensorFlow wraps it when the picture's turn
+        InputError: if there are no examples, or one has neither a density nor
+            `sigma` to make it with, or a picture cannot be read (for an
+            uncached dataset, TensorFlow wraps it when the picture's turn
             comes).
 
     Example:
@@ -82,7 +83,7 @@ class Source(NamedTuple):
 def load(
     examples: list,
     size: tuple[int, int],
-    sigma: float,
+    sigma: float | None,
     map_size: tuple[int, int] | None = None,
     cache_bytes: int = CACHE_BYTES,
 ) -> Source:
@@ -94,6 +95,11 @@ def load(
     """
     if not examples:
         raise InputError("there are no pictures to make batches of")
+    if sigma is None and (lacking := [e.name for e in examples if e.density is None]):
+        raise InputError(
+            f"{len(lacking)} of {len(examples)} pictures have no density, the first is "
+            f"{lacking[0]}: take another split, or give sigma if there are fixations"
+        )
     map_size = map_size or size
     stimulus_bytes, map_bytes = 3 * size[0] * size[1], 3 * map_size[0] * map_size[1]
     if len(examples) * (stimulus_bytes + map_bytes) <= cache_bytes:
@@ -254,10 +260,18 @@ def _load(example, size, map_size, sigma):
             f"pixels, the dataset says {example.size[0]}x{example.size[1]}"
         )
     stimulus = np.asarray(as_stimulus(picture, size), "uint8")
-    density = maps.density(example.fixations, example.size, sigma, map_size)
+    density = density_of(example, sigma, map_size)
     counts = maps.fixation_map(example.fixations, example.size, map_size)
     density = density / max(density.max(), 1e-30)
     return stimulus, density.astype("float16"), counts.clip(0, 255).astype("uint8")
+
+
+def density_of(example, sigma: float | None, size: tuple[int, int]) -> np.ndarray:
+    """An example's published density, or its blurred fixations; float32 `(height, width, 1)`."""
+    if example.density is None:
+        return maps.density(example.fixations, example.size, sigma, size)
+    published = np.asarray(example.density, "float32")
+    return resize(published.reshape(*published.shape[:2], 1), size).numpy()
 
 
 def _as_inputs(stimulus, density, fixation_map):

@@ -41,7 +41,8 @@ class Truth:
     Args:
         size: `(height, width)` of the picture.
         fixated: `(n,)` ints, flat pixel indices of the fixations that count,
-            as often as they count.
+            as often as they count. If only a density was published it is
+            empty, and only the scores of densities can be had.
         density: float64 `(height, width)`.
         others: for shuffled AUC: flat pixel indices of where people looked in
             other pictures, for `salicon` weights, one a pixel; None if there
@@ -97,7 +98,7 @@ def score(saliency_map: np.ndarray, truth: Truth, protocol: str) -> dict[str, fl
     low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():
         raise InputError("the saliency map has values that are not finite (NaN or infinity)")
-    if not len(truth.fixated):
+    if not (len(truth.fixated) or truth.density.any()):
         return dict.fromkeys(COLUMNS[protocol], NAN)
     height = max(abs(low), abs(high))
     if height and not TINY < height < 1 / TINY:  # no score depends on the scale
@@ -127,17 +128,20 @@ def _resized(values, size, protocol):
 
 def _mit(values, truth, low, constant):
     density, fixated = truth.density.ravel(), truth.fixated
-    stretched = auc.stretch(values)
-    random = np.random.default_rng(truth.seed)
-    jittered = stretched + random.random(values.size) * auc.JITTER
     sums = values.sum(dtype="float64"), density.sum()
     for_sim, for_kld = (low, density.min()), (0.0 if constant else min(low, 0.0), 0.0)
     found = dict.fromkeys(COLUMNS["mit"], NAN)
-    found["auc_judd"] = auc.judd(np.sort(jittered), jittered[fixated])
     found |= _of_densities(values, density, sums, fixated, 1, for_kld, for_sim, EPSILON)
     if constant:
-        zero = low == 0
-        return found | {"nss": NAN, "cc": NAN, "sim": 0.0 if zero else NAN}
+        found |= {"nss": NAN, "cc": NAN, "sim": 0.0 if low == 0 else NAN}
+    if not len(fixated):
+        return found
+    stretched = auc.stretch(values)
+    random = np.random.default_rng(truth.seed)
+    jittered = stretched + random.random(values.size) * auc.JITTER
+    found["auc_judd"] = auc.judd(np.sort(jittered), jittered[fixated])
+    if constant:
+        return found
     thresholds = auc.grid(0.1)
     found["auc_borji"] = auc.borji(np.sort(stretched), stretched[fixated], 100, thresholds, random)
     if truth.others is not None:
@@ -151,19 +155,20 @@ def _mit(values, truth, low, constant):
 
 
 def _tuebingen(values, truth, low, constant):
-    fixated = truth.fixated
-    found = {"auc": auc.exact(values[fixated], np.sort(values)), "sauc": NAN}
-    if truth.others is not None:
+    fixated, known = truth.fixated, len(truth.fixated) > 0
+    found = dict.fromkeys(COLUMNS["tuebingen"], NAN)
+    if known:
+        found["auc"] = auc.exact(values[fixated], np.sort(values))
+    if known and truth.others is not None:
         found["sauc"] = auc.exact(values[fixated], np.sort(values[truth.others]))
     if constant and low <= 0:
         values, low = np.ones_like(values), 1.0  # all zero, or shifted to it, is uniform
     shifts, density = (min(low, 0.0), 0.0), truth.density.ravel()
     sums = values.sum(dtype="float64"), density.sum()
     found |= _of_densities(values, density, sums, fixated, 0, shifts, shifts, PYSALIENCY_EPSILON)
-    found["ig"] = NAN
     if constant:
-        found |= {"nss": 0.0, "cc": 0.0}
-    if truth.baseline is not None:
+        found |= {"nss": 0.0 if known else NAN, "cc": 0.0}
+    if known and truth.baseline is not None:
         p = (values[fixated].astype("float64") - shifts[0]) / (sums[0] - shifts[0] * values.size)
         baseline = truth.baseline.ravel()
         found["ig"] = _gain(p, baseline[fixated] / baseline.sum(), SMALLEST)
@@ -172,11 +177,13 @@ def _tuebingen(values, truth, low, constant):
 
 def _salicon(values, truth, low, constant):
     fixated = truth.fixated
-    if constant:
+    if constant and len(fixated):
         return {"auc_borji": 0.5, "sauc": 0.5, "nss": 0.0, "cc": NAN}
     density = truth.density.ravel()
     sums, shifts = (values.sum(dtype="float64"), density.sum()), (min(low, 0.0), 0.0)
     found = _of_densities(values, density, sums, fixated, 0, shifts, shifts, EPSILON)
+    if not len(fixated):
+        return {name: found.get(name, NAN) for name in COLUMNS["salicon"]}
     stretched, thresholds = auc.stretch(values), auc.grid(0.01)[:-1]
     random = np.random.default_rng(truth.seed)
     negatives = stretched[random.integers(values.size, size=SALICON_DRAWS)]
@@ -215,10 +222,12 @@ def _of_densities(values, density, sums, fixated, ddof, for_kld, for_sim, epsilo
         v, d = blocks[0] - means[0], blocks[1] - means[1]
         product, of_map, of_density = product + v.dot(d), of_map + v.dot(v), of_density + d.dot(d)
     deviation = np.sqrt(of_map / max(size - ddof, 1))
-    height = values[fixated].mean(dtype="float64") - means[0]
     norm = np.sqrt(of_map * of_density)
+    nss = NAN
+    if deviation and len(fixated):
+        nss = float((values[fixated].mean(dtype="float64") - means[0]) / deviation)
     return {
-        "nss": float(height / deviation) if deviation else NAN,
+        "nss": nss,
         "cc": float(product / norm) if norm else NAN,
         "sim": float(overlap),
         "kld": float(divergence),

@@ -131,7 +131,7 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
         name: str, the model's row in the table.
         test: list of `Example`.
         sigma: blur of the density in pixels of each picture.
-        data: str, the dataset's name, for the table's title.
+        data: str, dataset and split, for the table's title.
 
     Returns: the table of scores, Markdown.
     """
@@ -148,7 +148,7 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
     if len(test) > 1:
         scored["center bias"] = evaluation.score_baseline("center_bias", truths)
     files.write_csv(os.path.join(run_dir, "scores.csv"), scored[name])
-    table = evaluation.table(evaluation.title(f"{data} test", truths), scored)
+    table = evaluation.table(evaluation.title(data, truths), scored)
     files.write_text(os.path.join(run_dir, "scores.md"), table + "\n")
     metrics, drawn = os.path.join(run_dir, "metrics.csv"), os.path.join(run_dir, "pictures")
     if os.path.isfile(metrics):  # a run of no epochs has none

@@ -14,8 +14,9 @@ from keras_saliency import datasets, maps, runs
 from keras_saliency.errors import InputError
 
 DATASETS = tuple(name for name in datasets.__all__ if name != "Example")
-# A density needs a sigma; of a folder of one's own only evaluate.py asks for it.
-TRAINABLE = tuple(name for name in DATASETS if getattr(datasets, name).SIGMA)
+# A folder of one's own has neither a sigma nor published densities; only evaluate.py
+# asks for its --pixels-per-degree.
+TRAINABLE = tuple(name for name in DATASETS if name != "folder")
 # Of --set: what a value is called, and how it is read.
 KINDS = {
     bool: ("yes or no", {"yes": True, "true": True, "no": False, "false": False}.__getitem__),
@@ -119,7 +120,9 @@ def load_split(args: argparse.Namespace, split: str, limit: int | None = None) -
     """The examples of one split; says how many, and which fixations were dropped."""
     examples = getattr(datasets, args.data).load(args.data_dir, split, limit=limit)
     fixations = sum(len(example.fixations) for example in examples)
-    print(f"{args.data} {split}: {len(examples)} pictures, {fixations} fixations")
+    densities = sum(example.density is not None for example in examples)
+    looked = f"{densities} densities" if densities and not fixations else f"{fixations} fixations"
+    print(f"{args.data} {split}: {len(examples)} pictures, {looked}")
     outside = [example for example in examples if example.dropped]
     if outside:
         print(
@@ -131,8 +134,8 @@ def load_split(args: argparse.Namespace, split: str, limit: int | None = None) -
 
 def test_split(data: str) -> str:
     """The split of a dataset that scores are taken of."""
-    splits = getattr(datasets, data).SPLITS
-    return "all" if "all" in splits else "test"
+    module = getattr(datasets, data)
+    return getattr(module, "SCORED", "all" if "all" in module.SPLITS else "test")
 
 
 def assignments(texts: list[str], recipe: dict) -> dict:

@@ -25,13 +25,14 @@ class Truths:
         protocol: "mit", "tuebingen" or "salicon"; see `protocols`.
         sigma: blur of the density in pixels of each picture, about one degree
             of visual angle; None: 8 cycles a picture, as the MIT benchmark
-            (`salicon` has its own, 19).
+            (`salicon` has its own, 19). Published densities need none.
         seed: int, of everything that is drawn at random.
         baseline: `(h, w)` of any size, what information gain is measured over;
             None: the center bias of the other pictures.
 
     Raises:
-        InputError: if there are no examples, or `tuebingen` has no sigma.
+        InputError: if there are no examples, or `tuebingen` has no sigma to
+            blur fixations with.
 
     Example:
         >>> from keras_saliency.datasets import synthetic
@@ -55,7 +56,8 @@ class Truths:
             raise InputError(
                 f"protocol must be one of {', '.join(COLUMNS)}. Received: {protocol!r}"
             )
-        if sigma is None and protocol == "tuebingen":
+        blurred = any(example.density is None for example in examples)
+        if sigma is None and protocol == "tuebingen" and blurred:
             raise InputError(
                 "the protocol tuebingen needs the density's sigma: give --pixels-per-degree"
             )
@@ -74,11 +76,12 @@ class Truths:
         """The truth of `examples[index]`, or of `example`, which has some of its fixations."""
         example = example or self.examples[index]
         fixated = self._counting(self._flat(example, example.size))
+        shuffled = len(self.examples) > 1 and len(fixated)
         return Truth(
             size=example.size,
             fixated=fixated,
-            density=self._density(fixated, example.size),
-            others=self._others(index) if len(self.examples) > 1 else None,
+            density=self._density(example, fixated),
+            others=self._others(index) if shuffled else None,
             baseline=self._baseline(index),
             seed=(self.seed, index),
         )
@@ -95,6 +98,14 @@ class Truths:
         rest = self._summed_densities - self._grid_density(example)
         return mixed_with_uniform(np.maximum(rest, 0), example.size)
 
+    def density_at(self, example, size) -> np.ndarray:
+        """An example's density on a map of `size`, `(height, width, 1)`; sums to 1."""
+        if example.density is None:
+            sigma = self.sigma_of(example.size)
+            return maps.density(example.fixations, example.size, sigma, size)
+        grid = _published(example, size)
+        return (grid / (grid.sum() or 1))[..., None]
+
     def sigma_of(self, size) -> float:
         """The density's blur for a picture of this size, in pixels."""
         return maps.cycles_to_sigma(MIT_CYCLES, size) if self.sigma is None else self.sigma
@@ -110,8 +121,7 @@ class Truths:
         return sum(self._grid_density(example) for example in self.examples)
 
     def _grid_density(self, example):
-        sigma = self.sigma_of(example.size)
-        return maps.density(example.fixations, example.size, sigma, GRID)[..., 0].astype("float64")
+        return self.density_at(example, GRID)[..., 0].astype("float64")
 
     def _flat(self, example, size):
         """Flat indices of the pixels that the fixations fall into, on a map of `size`."""
@@ -133,7 +143,10 @@ class Truths:
             return pixels[inverse[counts[inverse] > 1]]
         return flat
 
-    def _density(self, fixated, size):
+    def _density(self, example, fixated):
+        size = example.size
+        if example.density is not None:
+            return _published(example, size)
         pixels = np.unique(fixated) if self.protocol == "salicon" else fixated
         rows, columns = np.divmod(pixels, size[1])
         border = "wrap" if self.protocol == "mit" else "reflect"
@@ -163,6 +176,12 @@ class Truths:
         for example in self.examples:
             weights[np.unique(self._counting(self._flat(example, size)))] += 1
         return weights
+
+
+def _published(example, size):
+    """A published density, brought to `size`; float64."""
+    grid = np.asarray(example.density, "float64")
+    return resized(grid.reshape(grid.shape[:2]), size)
 
 
 def mixed_with_uniform(grid: np.ndarray, size) -> np.ndarray:

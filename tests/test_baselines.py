@@ -117,3 +117,54 @@ def test_an_observer_does_not_foretell_oneself(truths):
         x, y = example.fixations[0].astype(int)
         values = make()
         assert values[y, x] < values[59 - y, 79 - x]
+
+
+def published(count=4):
+    """Pictures with a density and no fixations."""
+    random = np.random.default_rng(0)
+    return [
+        Example(f"{i}.png", SIZE, np.zeros((0, 2)), density=random.random((6, 8)) + np.eye(6, 8))
+        for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize("name", ["kde", "one_observer", "gold_standard"])
+def test_baselines_of_points_need_fixations(name):
+    truths = Truths(published(), "mit")
+    assert baselines.lacks(name, truths) == (
+        "this baseline is made of fixations, and the data has none"
+    )
+    with pytest.raises(InputError, match="made of fixations"):
+        baselines.BASELINES[name](truths)
+
+
+@pytest.mark.parametrize("protocol", ["mit", "tuebingen", "salicon"])
+def test_published_densities_have_baselines_of_densities(protocol):
+    truths = Truths(published(), protocol)
+    for name in ("uniform", "gaussian", "center_bias", "shuffled"):
+        assert not baselines.lacks(name, truths)
+        rows = evaluation.score_baseline(name, truths, workers=1)
+        found = evaluation.means(rows)
+        has = {score for score, value in found.items() if not np.isnan(value)}
+        assert has <= {"cc", "sim", "kld"}
+        assert name == "uniform" or "cc" in has
+    center = evaluation.means(evaluation.score_baseline("center_bias", truths))
+    assert center["cc"] > 0.1
+    table = evaluation.table("densities", {"center bias": evaluation.score_baseline(
+        "center_bias", truths)})  # fmt: skip
+    assert "| – |" in table and "without a score" not in table
+
+
+def test_the_earth_mover_needs_no_fixations():
+    pytest.importorskip("ot")
+    truths = Truths(published(2), "mit")
+    rows = evaluation.score([truths.of(i).density for i in range(2)], truths, with_emd=True)
+    assert [row["emd"] for row in rows] == pytest.approx([0, 0], abs=1e-9)
+
+
+def test_shuffled_is_the_density_of_another_picture():
+    [(_, make)] = baselines.shuffled(Truths(published(2), "mit"))(0)
+    values = make()[..., 0]
+    assert values.sum() == pytest.approx(1)
+    expected = Truths(published(2), "mit").of(1).density
+    np.testing.assert_allclose(values, expected / expected.sum())

@@ -1,5 +1,7 @@
 """What comes out of the pipeline, and in which order."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -260,6 +262,23 @@ def test_zoom_moves_stimulus_density_and_fixations_together():
     np.testing.assert_allclose(density.max((1, 2, 3)), 1, atol=1e-3)
 
 
+@pytest.mark.parametrize("cache_bytes", [pipeline.CACHE_BYTES, 0])
+def test_maps_may_be_smaller_than_the_stimulus(cache_bytes):
+    examples = [disc_example(30, 22), disc_example(36, 26)]
+    source = pipeline.load(examples, (48, 64), SIGMA, (24, 32), cache_bytes)
+    stimulus, density, counts = fields(pipeline.once(source, 2), 1)
+    assert stimulus.shape == (2, 48, 64, 3)
+    assert density.shape == counts.shape == (2, 24, 32, 1)
+    whole = fields(pipeline.once(pipeline.load(examples, (48, 64), SIGMA), 2), 1)
+    np.testing.assert_array_equal(counts.sum((1, 2, 3)), whole[2].sum((1, 2, 3)))
+    # A fixation counts for a whole pixel of the smaller map.
+    np.testing.assert_allclose(2 * center_of(density) + 0.5, center_of(whole[1]), atol=0.6)
+    zoomed = pipeline.epochs(source, 2, mirror=True, zoom=0.4)
+    stimulus, density, _ = fields(zoomed, 20)
+    on_disc = center_of(np.clip(stimulus - 95, 0, None))
+    assert np.abs(2 * center_of(density) + 0.5 - on_disc).max() < 1.5
+
+
 def test_color_changes_the_stimulus_alone_and_keeps_its_range():
     source = pipeline.load([disc_example(30, 22)] * 2, (48, 64), SIGMA)
     plain = fields(pipeline.epochs(source, 2, mirror=False), 8)
@@ -279,3 +298,50 @@ def test_augmentation_of_a_resumed_epoch_is_the_same():
     for ours, theirs in zip(whole, resumed, strict=True):
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def published(count, channel=False):
+    """Examples with a density of 6x8 whose peak moves to the right, and no fixations."""
+    for i, example in enumerate(make_examples(count)):
+        density = np.zeros((6, 8), "float32")
+        density[2, i + 1] = 3
+        yield dataclasses.replace(
+            example,
+            fixations=np.zeros((0, 2), "float32"),
+            density=density[..., None] if channel else density,
+        )
+
+
+@pytest.mark.parametrize("settings", [{}, {"cache_bytes": 0}])
+@pytest.mark.parametrize("channel", [False, True])
+def test_a_published_density_is_the_target(channel, settings):
+    examples = list(published(3, channel))
+    _, densities, fixation_maps = fields(pipeline.batches(examples, SIZE, 2, None, **settings))
+    assert not fixation_maps.any()
+    np.testing.assert_allclose(densities.max((1, 2, 3)), 1)
+    for i, example in enumerate(examples):
+        whole = pipeline.resize(np.reshape(example.density, (6, 8, 1)), SIZE).numpy()
+        np.testing.assert_allclose(densities[i], whole / whole.max(), atol=1e-3)
+        assert np.argwhere(densities[i] > 0.99)[:, 1].tolist() == [2 * i + 2, 2 * i + 3] * 2
+
+
+def test_a_published_density_of_the_networks_size_is_left_as_it_is():
+    density = np.random.default_rng(0).random(SIZE, "float32")
+    example = dataclasses.replace(make_examples(1)[0], density=density)
+    _, densities, counts = fields(pipeline.batches([example], SIZE, 1, SIGMA))
+    np.testing.assert_allclose(densities[0, ..., 0], density / density.max(), atol=5e-4)
+    assert counts.sum() == 1  # its fixations stay
+
+
+def test_published_densities_are_turned_around_with_their_pictures():
+    example = next(published(1))
+    _, densities, _ = fields(pipeline.batches([example], SIZE, 1, None, training=True), 8)
+    middles = center_of(densities)[:, 1].round(1)
+    assert set(middles.tolist()) == {2.5, 12.5}
+
+
+@pytest.mark.parametrize("settings", [{}, {"cache_bytes": 0}])
+def test_without_density_and_sigma_there_is_nothing_to_train_on(settings):
+    examples = [*published(2), *make_examples(1)]
+    with pytest.raises(InputError, match=r"1 of 3 pictures have no density, the first is 0\.png"):
+        pipeline.batches(examples, SIZE, 2, None, **settings)

@@ -162,3 +162,57 @@ def test_one_added_to_both_maps_worked_by_hand():
     tuebingen = by_hand(RAMP + 1, [9, 15], SQUARES + 1, "tuebingen")
     assert tuebingen["sim"] == pytest.approx(0.829993, abs=1e-6)
     assert tuebingen["kld"] == pytest.approx(0.095202, abs=1e-6)
+
+
+DENSITY_SCORES = {"mit": ["cc", "sim", "kld"], "tuebingen": ["cc", "sim", "kld"], "salicon": ["cc"]}
+NOBODY = np.zeros(0, int)
+
+
+def density_scores(saliency_map, density, protocol):
+    """Scores against a published density; checks that there are no others."""
+    truth = Truth(density.shape, NOBODY, density, None, np.ones(density.shape), (0,))
+    found = protocols.score(saliency_map, truth, protocol)
+    assert tuple(found) == protocols.COLUMNS[protocol]
+    others = [name for name in found if name not in DENSITY_SCORES[protocol]]
+    assert np.isnan([found[name] for name in others]).all()
+    return {name: found[name] for name in DENSITY_SCORES[protocol]}
+
+
+@pytest.mark.parametrize("protocol", protocols.COLUMNS)
+def test_a_density_without_fixations_is_scored_by_the_scores_of_densities(protocol):
+    ramp = np.arange(16.0).reshape(4, 4)
+    perfect = density_scores(5 * ramp, ramp, protocol)
+    assert perfect == pytest.approx(
+        {name: value for name, value in (("cc", 1), ("sim", 1), ("kld", 0)) if name in perfect},
+        abs=1e-12,
+    )
+    assert density_scores(-ramp, ramp, protocol)["cc"] == pytest.approx(-1)
+
+
+def test_scores_of_a_density_worked_by_hand():
+    density, saliency_map = np.array([[0.0, 1.0, 3.0]]), np.array([[0.0, 2.0, 2.0]])
+    for protocol in ("mit", "tuebingen"):
+        found = density_scores(saliency_map, density, protocol)
+        # 0, 1/4, 3/4 and 0, 1/2, 1/2
+        assert found["sim"] == pytest.approx(0.75)
+        assert found["kld"] == pytest.approx(0.25 * np.log(0.5) + 0.75 * np.log(1.5))
+        # deviations -4/3, -1/3, 5/3 and -4/3, 2/3, 2/3
+        assert found["cc"] == pytest.approx((16 - 2 + 10) / np.sqrt((16 + 1 + 25) * 24))
+
+
+@pytest.mark.parametrize("level", [0.0, 2.0, -2.0])
+@pytest.mark.parametrize("protocol", protocols.COLUMNS)
+def test_a_constant_map_against_a_density_is_scored_as_against_fixations(protocol, level):
+    random = np.random.default_rng(0)
+    truth = Truth((6, 8), np.array([3, 11]), random.random((6, 8)), None, None, (0,))
+    flat = np.full((6, 8), level)
+    expected = protocols.score(flat, truth, protocol)
+    found = density_scores(flat, truth.density, protocol)
+    for name, value in found.items():
+        np.testing.assert_equal(value, expected[name])
+
+
+def test_a_picture_where_nobody_looked_and_no_density_has_no_score():
+    for protocol in protocols.COLUMNS:
+        truth = Truth((4, 4), NOBODY, np.zeros((4, 4)), None, None, (0,))
+        assert np.isnan(list(protocols.score(np.eye(4), truth, protocol).values())).all()

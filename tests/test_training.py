@@ -1,7 +1,9 @@
 """How a script ends: which status, and what it says."""
 
 import json
+import pickle
 
+import numpy as np
 import pytest
 
 from keras_saliency import runs, training
@@ -64,3 +66,21 @@ def test_a_config_of_something_else_is_named(tmp_path, content):
 def test_recorded_size_is_a_pair_again(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"arguments": {"size": [32, 48]}}))
     assert runs.recorded_arguments(str(tmp_path))["size"] == (32, 48)
+
+
+def test_what_can_be_trained_on_and_what_is_scored():
+    assert {"osie", "pickled", "synthetic"} <= set(training.TRAINABLE)
+    assert "folder" not in training.TRAINABLE
+    splits = {data: training.test_split(data) for data in training.DATASETS}
+    assert splits["pickled"] == "val"  # its test pictures come without densities
+    assert (splits["folder"], splits["osie"], splits["synthetic"]) == ("all", "test", "test")
+
+
+def test_a_split_of_densities_says_so(tmp_path, capsys):
+    random = np.random.default_rng(0)
+    pair = random.random((3, 3, 8, 8)), random.random((3, 16))
+    (tmp_path / "val.pkl").write_bytes(pickle.dumps(pair))
+    args = training.parser("").parse_args(["--data", "pickled", "--data-dir", str(tmp_path)])
+    assert len(training.load_split(args, "val", limit=2)) == 2
+    assert capsys.readouterr().out == "pickled val: 2 pictures, 2 densities\n"
+    assert training.sigma(args) is None

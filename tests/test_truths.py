@@ -137,3 +137,53 @@ def test_fixations_on_the_border():
     for protocol in ("mit", "tuebingen", "salicon"):
         truth = Truths([example("a", size, corners * 2)] * 2, protocol, 2.0).of(0)
         assert set(truth.fixated) == {0, 29, 19 * 30, 19 * 30 + 29}
+
+
+RAMP = np.arange(1.0, 17.0).reshape(4, 4)
+
+
+def published(*densities, size=(4, 4)):
+    """Examples with a density and no fixations."""
+    nowhere = np.zeros((0, 2), "float32")
+    return [Example(f"{i}.png", size, nowhere, density=d) for i, d in enumerate(densities)]
+
+
+@pytest.mark.parametrize("protocol", ["mit", "tuebingen", "salicon"])
+def test_a_published_density_is_the_density(protocol):
+    truths = Truths(published(RAMP, (3 * RAMP.T)[..., None].astype("float32")), protocol)
+    first, second = truths.of(0), truths.of(1)
+    np.testing.assert_array_equal(first.density, RAMP)
+    np.testing.assert_array_equal(second.density, 3 * RAMP.T)
+    assert first.density.dtype == second.density.dtype == "float64"
+    assert len(first.fixated) == 0 and first.others is None
+
+
+def test_a_published_density_is_brought_to_the_pictures_size():
+    truths = Truths(published(RAMP, RAMP, size=(40, 60)), "mit")
+    density = truths.of(0).density
+    assert density.shape == (40, 60)
+    np.testing.assert_allclose(density[5::10, 7::15], RAMP, atol=0.3)
+
+
+def test_the_center_bias_of_published_densities_is_their_mean():
+    corners = np.zeros((3, 4, 4))
+    corners[0, :2, :2], corners[1, :2, 2:], corners[2, 2:, 2:] = 1, 1, 50
+    bias = Truths(published(*corners), "mit").center_bias(0)
+    assert bias.sum() == pytest.approx(1)
+    # A density's scale does not count: half of it is in each of the others' corners.
+    assert bias[0, 3] == pytest.approx(bias[3, 3], rel=1e-6)
+    assert bias[0, 3] > 20 * bias[0, 0]
+
+
+def test_published_densities_need_no_sigma_and_others_do(examples):
+    Truths(published(RAMP), "tuebingen")
+    with pytest.raises(InputError, match="--pixels-per-degree"):
+        Truths([*published(RAMP), *examples], "tuebingen")
+
+
+def test_fixations_and_published_densities_side_by_side(examples):
+    truths = Truths([*examples, *published(RAMP)], "tuebingen", 3.0)
+    alone = Truths(examples, "tuebingen", 3.0)
+    np.testing.assert_array_equal(truths.of(1).density, alone.of(1).density)
+    np.testing.assert_array_equal(truths.of(1).others, alone.of(1).others)
+    assert len(truths.of(4).fixated) == 0 and truths.of(4).others is None

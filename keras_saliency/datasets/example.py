@@ -12,7 +12,8 @@ class Example:
     """One stimulus and where people looked at it.
 
     Holds an index entry, not pixels: thousands of examples fit in memory.
-    Only `datasets.synthetic`, which has no files, fills `image`.
+    Only `datasets.synthetic` and `pickled`, which have no picture files, fill
+    `image`.
 
     Args:
         name: the picture's file name, unique in its dataset.
@@ -26,6 +27,10 @@ class Example:
         density_path: a published density of the picture, or None.
         dropped: how many fixations were left out because they lay outside the
             picture.
+        density: a published density of the whole picture, `(h, w)` or
+            `(h, w, 1)` of any size and scale, not negative, or None. It is
+            taken instead of the blurred fixations; where only densities were
+            published, `fixations` is empty.
 
     Example:
         >>> example = Example("a.png", (2, 3), np.array([[2.0, 1.0]]), "a.png")
@@ -42,6 +47,7 @@ class Example:
     durations_ms: np.ndarray | None = None
     density_path: str | None = None
     dropped: int = 0
+    density: np.ndarray | None = None
 
 
 def example_inside(name, size, fixations, observers=None, durations_ms=None, **fields):
