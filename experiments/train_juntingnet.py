@@ -126,7 +126,7 @@ def main(argv=None):
                 learning_rates(args),
                 *runs.callbacks(
                     run_dir, "juntingnet", test, sigma,
-                    save_every=args.predict_every, every=args.checkpoint_every, shown=final,
+                    save_every=args.predict_every, every=args.checkpoint_every, final=final,
                 ),
                 dumps,
                 *([best] if args.patience else []),

@@ -160,18 +160,20 @@ class Generators(keras.callbacks.Callback):
     Args:
         folder: gets `epoch_0005.keras` and so on.
         every: int, epochs between two.
+        saved: `keras.Model` to save; by default the trained one.
     """
 
-    def __init__(self, folder: str, every: int):
+    def __init__(self, folder: str, every: int, saved: keras.Model | None = None):
         super().__init__()
         self.folder = folder
         self.every = every
+        self.saved = saved
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0:
             path = os.path.join(self.folder, f"epoch_{epoch + 1:04d}.keras")
             with files.replacing(path) as temporary:
-                getattr(self.model, "generator", self.model).save(temporary)
+                (self.saved or getattr(self.model, "generator", self.model)).save(temporary)
 
 
 class Checkpoints(keras.callbacks.Callback):

@@ -86,7 +86,7 @@ def recorded_arguments(run_dir: str) -> dict:
 
 
 def callbacks(
-    run_dir: str, phase: str, test: list, sigma: float, save_every: int, every: int = 1, shown=None
+    run_dir: str, phase: str, test: list, sigma: float, save_every: int, every: int = 1, final=None
 ) -> list:
     """What every phase of a run writes, in the order it must be written.
 
@@ -97,7 +97,8 @@ def callbacks(
         sigma: blur of the density in pixels of each picture.
         save_every: int, epochs between two generators in `epochs/`.
         every: int, epochs between two checkpoints, and two panels.
-        shown: `keras.Model` whose predictions to show, see `callbacks.Panels`.
+        final: `keras.Model` to show and to save, if it is not the trained one
+            itself but what follows on it too.
     """
     import keras
 
@@ -114,9 +115,9 @@ def callbacks(
             os.path.join(logs, "validation"),
             os.path.join(run_dir, "pictures"),
             every,
-            shown,
+            final,
         ),
-        ours.Generators(os.path.join(run_dir, "epochs"), save_every),
+        ours.Generators(os.path.join(run_dir, "epochs"), save_every, final),
         ours.Checkpoints(os.path.join(run_dir, "checkpoints"), phase, every),
     ]
 
