@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import math
 import os
 
 import numpy as np
@@ -9,9 +10,10 @@ import threadpoolctl
 
 from keras_saliency import baselines, bootstrap, emd, progress, protocols
 from keras_saliency.errors import InputError
-from keras_saliency.truths import Truths
+from keras_saliency.truths import Truths, resized
 
 RESAMPLES = 2000
+SMALL = (24, 32)  # height, width on which maps are compared with one another
 DENSITY_SCORES = ("cc", "sim", "kld", "emd")
 
 
@@ -136,6 +138,32 @@ def _scores(index, example, saliency_map, truths, with_emd):
     if with_emd:
         found["emd"] = emd.distance(truth.density, saliency_map)
     return found
+
+
+def sameness(saliency_maps) -> float:
+    """How alike the maps of different pictures are: their mean correlation with their mean.
+
+    1 is one map whatever the picture, which is all that a network has learned
+    that has found the center bias and nothing else.
+
+    Args:
+        saliency_maps: iterable of `(height, width, 1)`, of any sizes.
+
+    Returns: float; NaN of no maps or only constant ones.
+
+    Example:
+        >>> ramp = np.arange(768.0).reshape(24, 32, 1)
+        >>> round(sameness([ramp, 2 * ramp]), 6), round(sameness([ramp, ramp[::-1, ::-1]]), 6)
+        (1.0, nan)
+    """
+    small = np.array([resized(np.asarray(m)[..., 0], SMALL) for m in saliency_maps])
+    flat = small.reshape(len(small), math.prod(SMALL)).astype("float64")
+    flat = flat - flat.mean(1, keepdims=True)
+    norms = np.linalg.norm(flat, axis=1, keepdims=True)
+    flat = (flat / np.where(norms > 0, norms, np.nan))[norms[:, 0] > 0]
+    middle = flat.mean(0) if len(flat) else np.zeros(1)
+    norm = np.linalg.norm(middle)
+    return float((flat @ middle).mean() / norm) if norm > 1e-9 else float("nan")
 
 
 def means(rows: list[dict]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from keras_saliency.errors import InputError
 
 PANEL_PICTURES = 4
 MONITORED = 64  # test pictures scored after every epoch; nothing is chosen by them
+ALIKE = 0.97  # correlation of the maps with their mean, above which a run warns
 MAY_CHANGE = {"epochs", "content_epochs", "data_dir", "run_dir"}  # when a run is resumed
 
 
@@ -144,8 +145,11 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
         final.save(temporary)
     export.saved_model(final, os.path.join(run_dir, "saved_model", "1"))
     truths = Truths(test, "mit", sigma)
+    seen = []
     predicted = prediction.saliency_maps(final, map(pictures.of, test))
-    scored = {name: evaluation.score(predicted, truths)}
+    scored = {name: evaluation.score(_noting(predicted, seen), truths)}
+    if len(test) > 1 and evaluation.sameness(seen) > ALIKE:
+        print("WARNING: the maps are nearly the same whatever the picture: a center bias, no more")
     if len(test) > 1:
         scored["center bias"] = evaluation.score_baseline("center_bias", truths)
     files.write_csv(os.path.join(run_dir, "scores.csv"), scored[name])
@@ -162,6 +166,14 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
         lambda chosen: prediction.saliency_maps(final, map(pictures.of, chosen)),
     )
     return table
+
+
+def _noting(saliency_maps, seen):
+    """The maps; a small copy of each is put into `seen`."""
+    for saliency_map in saliency_maps:
+        step = max(1, max(saliency_map.shape) // 64)
+        seen.append(saliency_map[::step, ::step].copy())
+        yield saliency_map
 
 
 def _read_config(run_dir):

@@ -226,3 +226,20 @@ def test_reported_numbers_stand_below():
     scored = {"SalGAN": [{"image": "a.png", "nss": 2.0, "cc": 0.5}]}
     lines = evaluation.table("t", scored, {"SalGAN (paper)": {"nss": 2.459}}).splitlines()
     assert lines[-1] == "| SalGAN (paper) | 2.459 | – |"
+
+
+def test_sameness_is_one_for_one_map_whatever_its_scale_and_size():
+    blob = np.exp(-(np.linspace(-1, 1, 48)[:, None] ** 2) - np.linspace(-1, 1, 64) ** 2)[..., None]
+    larger = np.kron(blob, np.ones((2, 2, 1)))
+    assert evaluation.sameness([blob, 3 * blob + 1, larger]) == pytest.approx(1, abs=1e-3)
+
+
+def test_sameness_of_maps_that_have_little_in_common_is_low():
+    random = np.random.default_rng(0)
+    assert evaluation.sameness(random.random((40, 24, 32, 1))) < 0.3
+
+
+def test_sameness_leaves_constant_maps_out():
+    ramp = np.arange(768.0).reshape(24, 32, 1)
+    assert evaluation.sameness([ramp, np.ones_like(ramp)]) == pytest.approx(1)
+    assert np.isnan(evaluation.sameness([np.ones_like(ramp)])) and np.isnan(evaluation.sameness([]))

@@ -124,7 +124,7 @@ def test_early_stopping_validates_on_held_out_training_pictures(tmp_path):
         np.testing.assert_array_equal(array, best[f"w{i}"])
 
 
-def test_as_published_with_mse(tmp_path):
+def test_as_published_with_mse(tmp_path, capsys):
     run = train(tmp_path / "run", "--recipe", "paper", "--loss", "mse", "--size", "32x40",
                 "--epochs", "2", "--variant", "bristol2020")  # fmt: skip
     rows = metrics(run)
@@ -132,6 +132,8 @@ def test_as_published_with_mse(tmp_path):
     assert float(rows[1]["learning_rate"]) == pytest.approx(0.0001)
     # What the weight decay adds to the loss.
     assert float(rows[0]["loss"]) > float(rows[0]["data_loss"]) + 1e-3
+    # Two epochs teach it no more than one map for all.
+    assert "the same whatever the picture" in capsys.readouterr().out
     assert "softmax" not in [layer.name for layer in prediction.load(str(run)).layers]
 
 
