@@ -58,7 +58,7 @@ def parse_args(argv):
     add("--baseline", nargs="+", default=[], choices=names, metavar="NAME", help=", ".join(names))
     add("--data", choices=training.DATASETS, default="synthetic", help="default: %(default)s")
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
-    add("--split", default="", help="default: test; of a folder, all")
+    add("--split", default="", help="default: test; of a folder, all; of pickled, val")
     add("--protocol", choices=COLUMNS, default="mit", help="default: %(default)s")
     add(
         "--pixels-per-degree",

@@ -182,7 +182,8 @@ class Checkpoints(keras.callbacks.Callback):
     Args:
         folder: the run's `checkpoints/`; the last two stay.
         phase: str, which phase of the run this is.
-        every: int, epochs between two; the last epoch is saved in any case.
+        every: int, epochs between two; the last epoch is saved in any case, also
+            that of an early stopping whose callback stands before this one.
     """
 
     def __init__(self, folder: str, phase: str, every: int = 1):
@@ -216,10 +217,9 @@ class Best(keras.callbacks.Callback):
         self.patience = patience
         self.lowest, self.epoch = np.inf, initial_epoch
         if initial_epoch and os.path.isfile(path):
+            # Perhaps of an epoch after the last checkpoint: it was this run's all the same.
             found = checkpoints.read(path)
-            # One of a later epoch, lost with the run that was cut off, will come again.
-            if found["epoch"] <= initial_epoch:
-                self.lowest, self.epoch = float(found["lowest"]), int(found["epoch"])
+            self.lowest, self.epoch = float(found["lowest"]), int(found["epoch"])
 
     def on_epoch_end(self, epoch, logs=None):
         value = (logs or {}).get(self.monitor)
@@ -234,17 +234,19 @@ class Best(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def restore(self, model) -> None:
-        """Gives a model the best weights, if there was a validation at all; says which."""
-        if not os.path.isfile(self.path):
+        """Gives a model the best weights and says which; without a validation, the last stay."""
+        if not np.isfinite(self.lowest):
+            print(f"no epoch had {self.monitor}: the weights are the last epoch's")
             return
         found = checkpoints.read(self.path)
         model.set_weights([found[f"w{i}"] for i in range(len(found) - 2)])
-        print(f"best validation: {self.monitor} {found['lowest']:.4f} after epoch {found['epoch']}")
+        print(f"best validation: {self.monitor} {found['lowest']:.5g} after epoch {found['epoch']}")
 
 
 def _due(callback, epoch):
     """Whether a callback's turn has come: every so many epochs, and after the last."""
-    return (epoch + 1) % callback.every == 0 or epoch + 1 == callback.params["epochs"]
+    last = epoch + 1 == callback.params["epochs"] or callback.model.stop_training
+    return last or (epoch + 1) % callback.every == 0
 
 
 def _shrink(picture, size):

@@ -36,6 +36,8 @@ def last(folder: str) -> tuple[str, int] | None:
     if not paths:
         return None
     arrays = read(paths[-1])
+    if "phase" not in arrays:
+        raise InputError(f"{paths[-1]} is not a checkpoint of a run")
     return str(arrays["phase"]), int(arrays["epoch"])
 
 
@@ -80,4 +82,4 @@ def read(path: str) -> dict:
             values = {name: arrays[name] for name in arrays.files}
         return {"epoch": values.pop("epoch"), **values}
     except Exception as error:  # a cut-off zip raises half a dozen kinds
-        raise InputError(f"{path} is damaged ({error}); delete it to use the one before") from error
+        raise InputError(f"{path} is damaged ({error}); delete it to go on without it") from error

@@ -83,7 +83,10 @@ class KLD(keras.losses.Loss):
     def call(self, y_true, y_pred):
         target = _distribution(y_true, self.target_distribution)
         value = scores.kld(target, y_pred, self.epsilon)
-        return value / (y_true.shape[1] * y_true.shape[2]) if self.pixel_mean else value
+        if not self.pixel_mean:
+            return value
+        height, width = ops.shape(y_pred)[1:3]
+        return value / ops.cast(height * width, value.dtype)
 
     def get_config(self):
         return {

@@ -95,11 +95,7 @@ def load(
     """
     if not examples:
         raise InputError("there are no pictures to make batches of")
-    if sigma is None and (lacking := [e.name for e in examples if e.density is None]):
-        raise InputError(
-            f"{len(lacking)} of {len(examples)} pictures have no density, the first is "
-            f"{lacking[0]}: take another split, or give sigma if there are fixations"
-        )
+    check_densities(examples, sigma)
     map_size = map_size or size
     stimulus_bytes, map_bytes = 3 * size[0] * size[1], 3 * map_size[0] * map_size[1]
     if len(examples) * (stimulus_bytes + map_bytes) <= cache_bytes:
@@ -118,6 +114,16 @@ def load(
         return tuple(fields)
 
     return Source(fetch, len(examples))
+
+
+def check_densities(examples: list, sigma: float | None) -> None:
+    """Raises `InputError` unless each example has a density, or `sigma` can make it one."""
+    lacking = [example.name for example in examples if example.density is None]
+    if sigma is None and lacking:
+        raise InputError(
+            f"{len(lacking)} of {len(examples)} pictures have no density, the first is "
+            f"{lacking[0]}: take another split, or give sigma if there are fixations"
+        )
 
 
 def once(source: Source, batch_size: int) -> tf.data.Dataset:

@@ -49,7 +49,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     add("--data", choices=TRAINABLE, default="synthetic", help="dataset (default: %(default)s)")
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
     add("--size", type=_size, metavar="HxW", help="height x width of the network's input, pixels")
-    add("--epochs", type=count, metavar="N", help="epochs of the adversarial phase")
+    add("--epochs", type=count, metavar="N", help="epochs; of SalGAN, of the adversarial phase")
     add("--batch-size", type=positive, metavar="N", help="pictures a step")
     add(
         "--precision",
@@ -154,6 +154,8 @@ def assignments(texts: list[str], recipe: dict) -> dict:
         wanted, convert = KINDS.get(type(recipe[name]), ("given by its own flag", None))
         try:
             found[name] = convert(value)
+            if not isinstance(found[name], str) and not abs(found[name]) < 2**31:
+                raise ValueError  # nor NaN or infinity
         except (KeyError, TypeError, ValueError):
             raise InputError(f"--set {name} is {wanted}. Received: {value}") from None
     return found

@@ -64,7 +64,7 @@ def test_early_stopping_counts_epochs_after_the_best_and_passes_over_those_witho
     best.restore(model)
     for found, expected in zip(model.get_weights(), told.weights[3], strict=True):
         np.testing.assert_array_equal(found, expected)
-    assert "val_loss 3.0000 after epoch 3" in capsys.readouterr().out
+    assert "val_loss 3 after epoch 3" in capsys.readouterr().out
 
 
 def test_an_improvement_in_time_goes_on(tmp_path):
@@ -72,21 +72,25 @@ def test_an_improvement_in_time_goes_on(tmp_path):
     assert last == 7
 
 
-@pytest.mark.parametrize("cut", [2, 3, 4, 6])
-def test_a_resumed_run_stops_where_it_would_have(tmp_path, cut):
+@pytest.mark.parametrize(("cut", "begin"), [(2, 2), (4, 4), (6, 6), (6, 3)])
+def test_a_resumed_run_keeps_its_best_and_stops_where_it_would_have(tmp_path, cut, begin):
+    """Also if its last checkpoint is older than its best weights."""
     values = [5, 3, 4, 2, 6, 6, 6, 6, 6]
     whole, *_ = stopped_after(tmp_path / "whole", values, patience=3)
-    assert whole == 7
-    first, *_ = stopped_after(tmp_path, values[:cut], patience=3)
-    assert first == cut
-    # Its last checkpoint may be older than its best weights.
-    for begin in {cut, 3} if cut >= 3 else {cut}:
-        last, model, best, told = stopped_after(tmp_path, values, 3, begin)
-        assert last == whole
-        best.restore(model)
-        if begin < 4:
-            for found, expected in zip(model.get_weights(), told.weights[4], strict=True):
-                np.testing.assert_array_equal(found, expected)
+    _, _, _, first = stopped_after(tmp_path, values[:cut], patience=3)
+    last, model, best, resumed = stopped_after(tmp_path, values, 3, begin)
+    assert last == whole == 7
+    best.restore(model)
+    expected = (first if cut >= 4 else resumed).weights[4]
+    for found, weights in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(found, weights)
+
+
+def test_an_early_stop_leaves_a_checkpoint_of_its_last_epoch(tmp_path):
+    told = Validations([1, 2, 2, 2])
+    best = callbacks.Best(str(tmp_path / "best.npz"), "val_loss", 2)
+    fit(network(), 4, [told, best, callbacks.Checkpoints(str(tmp_path), "one", every=50)])
+    assert checkpoints.last(str(tmp_path)) == ("one", 3)
 
 
 def test_a_new_run_does_not_look_at_an_old_best(tmp_path):
@@ -96,6 +100,7 @@ def test_a_new_run_does_not_look_at_an_old_best(tmp_path):
 
 
 def test_without_a_validation_there_is_nothing_to_restore(tmp_path):
+    stopped_after(tmp_path, [1, 1], patience=5)  # an earlier run's file
     _, model, best, _ = stopped_after(tmp_path, [None, None], patience=1)
     before = model.get_weights()
     best.restore(model)

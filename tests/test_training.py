@@ -1,7 +1,9 @@
 """How a script ends: which status, and what it says."""
 
 import json
+import os
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -64,8 +66,17 @@ def test_a_config_of_something_else_is_named(tmp_path, content):
 
 
 def test_recorded_size_is_a_pair_again(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"arguments": {"size": [32, 48]}}))
+    command = [os.path.basename(sys.argv[0])]
+    config = {"command": command, "arguments": {"size": [32, 48]}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
     assert runs.recorded_arguments(str(tmp_path))["size"] == (32, 48)
+
+
+def test_a_run_of_another_script_is_not_gone_on_with(tmp_path):
+    config = {"command": ["train_other.py"], "arguments": {"size": [32, 48]}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"was made by train_other\.py"):
+        runs.recorded_arguments(str(tmp_path))
 
 
 def test_what_can_be_trained_on_and_what_is_scored():

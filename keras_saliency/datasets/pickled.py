@@ -2,7 +2,6 @@
 
 import math
 import os
-import zipfile
 
 import numpy as np
 
@@ -28,8 +27,8 @@ def load(data_dir: str, split: str = "train", limit: int | None = None) -> list[
     `SPLIT.pkl` or `SPLIT.pickle` in either of two layouts:
 
     - a list of dicts with `X` (3 x 96 x 96), `y` (48 x 48) and `file_name`
-      (Bristol, 2020). If all of them have `X_original` and `y_original` (480 x
-      640) too, these are the pictures and densities.
+      (Bristol, 2020). If they have `X_original` and `y_original` (480 x 640)
+      too, these are the pictures and densities.
     - a tuple of `X` (n x 3 x 96 x 96) and `y` (n x 2304), or `X` alone
       (JuntingNet's own). Here the code that made them cut the pictures to their
       middle square but squeezed the whole densities into one: with 4:3 pictures
@@ -72,10 +71,7 @@ def load(data_dir: str, split: str = "train", limit: int | None = None) -> list[
     """
     check_split(split, SPLITS)
     path = _find(data_dir, split)
-    if path.endswith(".npz"):
-        arrays = _read_npz(path)
-    else:
-        arrays = _arrays(_entries(path), path, limit, whole=False)
+    arrays = _read_npz(path) if path.endswith(".npz") else _from_pickle(path, limit, whole=False)
     images = arrays.get("original_images", arrays.get("images"))
     densities = arrays.get("original_densities", arrays.get("densities"))
     size, nowhere = images.shape[1:3], np.zeros((0, 2), "float32")
@@ -110,7 +106,7 @@ def convert(path: str, output: str) -> str:
     """
     if not output.endswith(".npz"):
         raise InputError(f"{output} must end in .npz")
-    arrays = _arrays(_entries(path), path)
+    arrays = _from_pickle(path)
     with files.replacing(output) as temporary:
         np.savez(temporary, **arrays)
     found = f"{len(arrays['names'])} pictures"
@@ -137,7 +133,7 @@ def _find(data_dir, split):
 def _read_npz(path):
     """The arrays that `convert` wrote; of pictures that have originals, those alone."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(path, allow_pickle=False, max_header_size=4096) as file:
             whole = {"original_images", "original_densities"} <= set(file)
             wanted = [f"{'original_' if whole else ''}{name}" for name in ("images", "densities")]
             arrays = {name: file[name] for name in (*wanted, "names") if name in file}
@@ -148,8 +144,12 @@ def _read_npz(path):
             and (densities.dtype, densities.ndim) == ("float32", 3)
             and (names.dtype.kind, names.ndim) == ("U", 1)
             and len(images) == len(densities) == len(names) > 0
+            and min(*images.shape, *densities.shape) > 0
+            and np.isfinite(densities).all()
+            and densities.min() >= 0
+            and names.tolist() == _names([{"file_name": str(name)} for name in names])
         )
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except (Exception, MemoryError) as error:  # damaged, it raises a dozen kinds
         raise InputError(
             f"{path} cannot be read ({type(error).__name__}): it is damaged or another kind of "
             "file; convert the pickle again"
@@ -159,6 +159,13 @@ def _read_npz(path):
     return arrays
 
 
+def _from_pickle(path, limit=None, whole=True):
+    try:
+        return _arrays(_entries(path), path, limit, whole)
+    except (MemoryError, RecursionError):
+        raise InputError(f"{path} does not fit into this machine's memory") from None
+
+
 def _entries(path):
     """Either layout as a list of dicts, one a picture."""
     found = unpickling.load(path)
@@ -166,19 +173,30 @@ def _entries(path):
         for number, entry in enumerate(found, start=1):
             if not isinstance(entry, dict):
                 raise InputError(f"{path}, entry {number} of {len(found)} is no dict")
-        return [{_text(key): field for key, field in entry.items()} for entry in found]
+        return [
+            {_text(key): field for key, field in entry.items() if isinstance(key, (str, bytes))}
+            for entry in found
+        ]
     columns = found if isinstance(found, (list, tuple)) and len(found) in (1, 2) else (found,)
-    try:
-        arrays = [np.asarray(column) for column in columns if column is not None]
-    except ValueError:  # uneven
-        arrays = []
+    arrays = [_array(column) for column in columns if column is not None]
     if not arrays or any(a.dtype.kind not in "buif" or a.ndim < 2 for a in arrays):
         raise InputError(
             f"{path} holds neither a list of dicts with X and y nor a tuple of arrays X and y"
         )
+    if any(len(array) and not array.size for array in arrays):
+        raise InputError(f"{path} holds arrays without numbers")
     if len({len(array) for array in arrays}) > 1:
         raise InputError(f"{path} holds {len(arrays[0])} pictures and {len(arrays[1])} maps")
     return [dict(zip("Xy", fields, strict=False)) for fields in zip(*arrays, strict=True)]
+
+
+def _array(field):
+    """An array, or a list of some, as one; of anything else, which may be endless, an empty one."""
+    several = isinstance(field, (list, tuple)) and all(hasattr(f, "__array__") for f in field)
+    try:
+        return np.asarray(field) if several or hasattr(field, "__array__") else np.empty(0)
+    except ValueError:  # uneven
+        return np.empty(0)
 
 
 def _text(text):
@@ -214,18 +232,20 @@ def _arrays(entries, path, limit=None, whole=True):
 
 
 def _names(entries):
-    """The pictures' file names, each once."""
-    names, copies = {}, {}
+    """The pictures' file names, without folders; no two differ in their endings alone."""
+    names, stems, copies = [], set(), {}
     for number, entry in enumerate(entries, start=1):
         name = entry.get("file_name")
-        name = _text(name).replace("\\", "/") if isinstance(name, (str, bytes, int)) else ""
+        name = _text(name).replace("\\", "/") if isinstance(name, (str, bytes)) else ""
         name = "".join(filter(str.isprintable, os.path.basename(name))) or f"{number:06d}"
         stem, ending = os.path.splitext(name)
-        while name in names:
+        unique = stem
+        while unique in stems:
             copies[stem] = copies.get(stem, 1) + 1
-            name = f"{stem}-{copies[stem]}{ending}"
-        names[name] = None
-    return list(names)
+            unique = f"{stem}-{copies[stem]}"
+        stems.add(unique)
+        names.append(unique + ending)
+    return names
 
 
 def _check(entries, key, lay_out, path):
@@ -235,14 +255,13 @@ def _check(entries, key, lay_out, path):
         where = f"{path}, entry {number} of {len(entries)}"
         if key not in entry:
             raise InputError(f"{where} has no {key}")
-        try:
-            entry[key] = np.asarray(entry[key])
-            shape, field = entry[key].shape, lay_out(entry[key])
-        except ValueError:
-            shape, field = "uneven", None
+        entry[key] = _array(entry[key])
+        shape, field = entry[key].shape, lay_out(entry[key])
         if field is None or field.dtype.kind not in "buif" or not field.size:
-            wanted = "3 x height x width" if key in PICTURES else "height x width"
-            raise InputError(f"{where}: {key} must be numbers, {wanted}. Received shape: {shape}")
+            wanted = f"an array {'3 x ' if key in PICTURES else ''}height x width"
+            raise InputError(
+                f"{where}: {key} must be numbers, an array {wanted}. Received shape: {shape}"
+            )
         first = first or field.shape
         if field.shape != first:
             raise InputError(f"{where}: {key} has another size than those before it")
@@ -277,7 +296,7 @@ def _picture(values):
 def _map(values):
     """`(height, width)`, or None; a flat one is square."""
     values = values.squeeze()
-    if values.ndim == 1 and math.isqrt(values.size) ** 2 == values.size:
+    if values.ndim == 1 and values.size and math.isqrt(values.size) ** 2 == values.size:
         values = values.reshape(math.isqrt(values.size), -1)
     return values if values.ndim == 2 else None
 

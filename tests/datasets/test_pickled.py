@@ -1,5 +1,6 @@
 """The JuntingNet papers' pickles, in both layouts, made here; and their converted form."""
 
+import contextlib
 import pickle
 
 import numpy as np
@@ -8,6 +9,7 @@ from checks import refused
 
 from keras_saliency import datasets, evaluation, pipeline
 from keras_saliency.datasets import pickled
+from keras_saliency.errors import InputError
 from keras_saliency.truths import Truths
 
 RANDOM = np.random.default_rng(0)
@@ -194,6 +196,7 @@ def holed(array, value=np.nan):
         ((FLOATS, MAPS[:3]), ["4 pictures", "3 maps"]),
         ((FLOATS, MAPS, MAPS), ["neither"]),
         ((FLOATS[:0], MAPS[:0]), ["no pictures"]),
+        ((np.empty((10**9, 0)),), ["without numbers"]),
         ([], ["neither"]),
         ({"X": FLOATS, "y": MAPS}, ["neither"]),
         ("train", ["neither"]),
@@ -290,3 +293,40 @@ def test_from_the_pickle_to_batches_and_scores(tmp_path):
     rows = evaluation.score([truths.of(i).density for i in range(4)], truths)
     assert [row["image"] for row in rows] == ["a.jpg", "b.jpg", "a-2.jpg", "c.jpg"]
     np.testing.assert_allclose([[row["cc"], row["sim"]] for row in rows], 1)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"names": np.array(["../../b.jpg", "c.jpg"])},
+        {"names": np.array(["/tmp/b.jpg", "c.jpg"])},
+        {"names": np.array(["b.jpg", "b.png"])},
+        {"densities": np.full((2, 6, 6), np.nan, "float32")},
+        {"densities": np.full((2, 6, 6), -1, "float32")},
+        {"images": np.zeros((2, 0, 12, 3), "uint8")},
+    ],
+)
+def test_a_converted_file_that_somebody_changed_is_refused(tmp_path, changed):
+    """Names above all: files are called after them."""
+    arrays = {
+        "names": np.array(["b.jpg", "c.jpg"]),
+        "images": np.zeros((2, 12, 12, 3), "uint8"),
+        "densities": np.ones((2, 6, 6), "float32"),
+    }
+    path = tmp_path / "train.npz"
+    np.savez(path, **arrays)
+    assert len(pickled.load(str(tmp_path))) == 2
+    np.savez(path, **{**arrays, **changed})
+    refused(lambda: pickled.load(str(tmp_path)), str(path), "convert_pickle.py")
+
+
+def test_every_damaged_converted_file_is_one_line_or_loads(tmp_path):
+    path = dump(tmp_path, "train", entries())
+    pickled.convert(path, str(tmp_path / "train.npz"))
+    whole = (tmp_path / "train.npz").read_bytes()
+    random = np.random.default_rng(0)
+    for at in random.integers(0, len(whole), 200):
+        for damaged in (whole[:at], whole[:at] + bytes([whole[at] ^ 77]) + whole[at + 1 :]):
+            (tmp_path / "train.npz").write_bytes(damaged)
+            with contextlib.suppress(InputError):
+                pickled.load(str(tmp_path))

@@ -9,7 +9,7 @@ import train_juntingnet
 from train_juntingnet import PAPER, PAPER_DISTRIBUTION, parse_args
 
 from keras_saliency import map_files, prediction
-from keras_saliency.datasets import synthetic
+from keras_saliency.datasets import Example, synthetic
 from keras_saliency.errors import InputError
 
 TINY = {
@@ -145,8 +145,28 @@ def test_recipes():
     assert {name: getattr(kld, name) for name in PAPER} == PAPER_DISTRIBUTION
     assert kld.batch_norm and kld.hold_out == 0.2 and kld.patience
     assert parse_args([]).epochs == train_juntingnet.QUICK["epochs"]
-    given = parse_args(["--epochs", "7", "--set", "epochs=9", "dropout=0.25", "mirror=no"])
+    given = parse_args(["--epochs", "7", "--set", "dropout=0.25", "--set", "mirror=no"])
     assert (given.epochs, given.dropout, given.mirror) == (7, 0.25, False)
+
+
+@pytest.mark.parametrize("name", ["SMALL", "QUICK", "PAPER", "PAPER_DISTRIBUTION"])
+def test_a_recipe_is_saved_on_the_way(name):
+    recipe = getattr(train_juntingnet, name)
+    for every in ("validate_every", "checkpoint_every", "predict_every"):
+        assert recipe[every] <= recipe["epochs"] / 2
+
+
+def test_a_picture_is_not_judged_by_its_mirror_image():
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (20, 8, 8, 3)).astype("uint8")
+    both = [*pictures, *pictures[:, :, ::-1]]
+    examples = [
+        Example(str(i), (8, 8), np.zeros((0, 2)), image=image) for i, image in enumerate(both)
+    ]
+    args = parse_args(["--set", "hold_out=0.25"])
+    kept, held = train_juntingnet.held_out(args, examples, [])
+    assert (len(kept), len(held)) == (30, 10)
+    assert not {int(e.name) % 20 for e in kept} & {int(e.name) % 20 for e in held}
 
 
 def test_weight_decay_is_the_papers_gradient():
@@ -175,9 +195,15 @@ def test_weight_decay_is_the_papers_gradient():
         (["--set", "epochs=1.5"], "epochs is a whole number"),
         (["--set", "size=9"], "size is given by its own flag"),
         (["--set", "optimizer=adam"], "optimizer is one of sgd, adamw"),
-        (["--set", "validate_every=0"], "at least 1"),
+        (["--set", "validate_every=0"], "validate_every is 1 to"),
+        (["--set", "batch_size=0"], "batch_size is 1 to"),
+        (["--set", "dropout=1.5"], "dropout is 0 to 0.99"),
+        (["--set", "sigma=-2"], "sigma is 0 to 100"),
+        (["--set", "learning_rate=nan"], "learning_rate is a number"),
+        (["--set", "patience=-1"], "patience is 0 to"),
+        (["--epochs", "3", "--set", "epochs=4"], "given twice"),
         (["--set", "patience=3"], "hold_out=0.2"),
-        (["--set", "hold_out=0.99"], "leaves nothing"),
+        (["--set", "hold_out=0.9"], "leaves nothing"),
         (["--size", "31x40"], "sides must be even"),
     ],
 )
