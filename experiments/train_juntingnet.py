@@ -54,7 +54,7 @@ PAPER_DISTRIBUTION = {**PAPER, "batch_norm": True, "hold_out": 0.2, "patience": 
 # A few hundred pictures: see experiments/README.md for what each of these brings.
 SMALL = {
     **PAPER,
-    "epochs": 80,
+    "epochs": 60,
     "batch_size": 32,
     "optimizer": "adamw",
     "learning_rate": 3e-4,
@@ -69,7 +69,7 @@ SMALL = {
     "target_distribution": "sum",
     "sigma": 1.5,
 }
-QUICK = {**SMALL, "epochs": 40, "predict_every": 20}  # a few minutes on two cores
+QUICK = {**SMALL, "epochs": 40, "batch_size": 16, "predict_every": 20}  # a few minutes on two cores
 CHOICES = {
     "optimizer": ("sgd", "adamw"),
     "pairing": ("pairs", "halves"),

@@ -79,14 +79,15 @@ def recorded_arguments(run_dir: str) -> dict:
     """
     config = _read_config(run_dir)
     try:
-        made_by, ours = config["command"][0], os.path.basename(sys.argv[0])
-        if made_by != ours:
-            raise InputError(f"{run_dir} was made by {made_by}: {ours} cannot go on with it")
-        arguments = dict(config["arguments"])
-        return {**arguments, "size": tuple(arguments["size"]), "run_dir": run_dir}
-    except (KeyError, TypeError, ValueError) as error:
+        made_by, arguments = config["command"][0], dict(config["arguments"])
+        arguments = {**arguments, "size": tuple(arguments["size"]), "run_dir": run_dir}
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         path = os.path.join(run_dir, "config.json")
         raise InputError(f"{path} is not the configuration of a run") from error
+    script = os.path.basename(sys.argv[0])
+    if made_by != script:
+        raise InputError(f"{run_dir} was made by {made_by}: {script} cannot go on with it")
+    return arguments
 
 
 def callbacks(

@@ -94,7 +94,8 @@ def times_ours(path):
     network = models.JuntingNet(initializer="glorot", weight_decay=2.5e-4)
     network.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), "mse")
     data = iter(tf.data.Dataset.from_tensors(batch()).cache().repeat())
-    step = network.make_train_function()
+    network.make_train_function()
+    step = network.train_function
     training_step = median_ms(lambda: float(step(data)["loss"]), STEPS) / BATCH
 
     frozen = prediction.frozen(network)
@@ -174,7 +175,7 @@ def torch_step(layout, autocast):
         loss = torch.nn.functional.mse_loss(found.float(), targets)
         loss.backward()
         optimizer.step()
-        return float(loss)
+        return loss.item()
 
     return median_ms(step, STEPS)
 
@@ -201,7 +202,7 @@ def torch_file(path, predict):
     from torch.nn import functional
 
     with Image.open(path) as picture:
-        pixels = np.asarray(picture.convert("RGB"))
+        pixels = np.array(picture.convert("RGB"))
     stimulus = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
     stimulus = functional.interpolate(stimulus, (96, 96), mode="bilinear", antialias=True)
     saliency_map = predict(stimulus.round().clamp(0, 255)).float()

@@ -22,6 +22,9 @@ VARIANTS = {
     "cvpr2016": ((32, 5, 0, 2), (64, 3, 0, 2), (128, 3, 0, 2)),
     "bristol2020": ((32, 5, 2, 2), (64, 3, 1, 3), (128, 3, 1, 3)),
 }
+# PyTorch's, in which the Bristol report was made. Keras' own momentum of 0.99
+# takes more steps than a few hundred pictures have in an epoch or ten.
+NORMALIZATION = {"momentum": 0.9, "epsilon": 1e-5}
 ORDERS = ("blur_then_resize", "resize_then_blur", "resize_only")
 
 
@@ -93,7 +96,7 @@ def JuntingNet(
             x = layers.ZeroPadding2D(padding, name=f"conv{i}_padding")(x)
         x = layers.Conv2D(filters, size, name=f"conv{i}", **options())(x)
         if batch_norm:
-            x = layers.BatchNormalization(name=f"conv{i}_normalization")(x)
+            x = layers.BatchNormalization(**NORMALIZATION, name=f"conv{i}_normalization")(x)
         x = layers.Activation("relu", name=f"conv{i}_relu")(x)
         x = layers.MaxPooling2D(pool, 2, name=f"pool{i}")(x)
     height, width = input_shape[0] // 2, input_shape[1] // 2
@@ -101,7 +104,7 @@ def JuntingNet(
     constraint = keras.constraints.MaxNorm(max_norm, axis=0) if max_norm else None
     x = layers.Dense(2 * height * width, kernel_constraint=constraint, name="fc1", **options())(x)
     if batch_norm:
-        x = layers.BatchNormalization(name="fc1_normalization")(x)
+        x = layers.BatchNormalization(**NORMALIZATION, name="fc1_normalization")(x)
     if relu_before_maxout:
         x = layers.Activation("relu", name="fc1_relu")(x)
     if dropout:
