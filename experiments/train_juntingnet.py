@@ -63,7 +63,7 @@ SMALL = {
     "zoom": 0.4,
     "color": 0.4,
     "checkpoint_every": 10,
-    "predict_every": 40,
+    "predict_every": 30,
     "batch_norm": True,
     "dropout": 0.5,
     "target_distribution": "sum",
@@ -214,10 +214,10 @@ def held_out(args, train, test):
     groups = list(groups.values())
     shuffled = [groups[i] for i in random.permutation(len(groups))]
     held = []
-    while shuffled and len(held) < args.hold_out * len(train):
+    while shuffled and len(held) < round(args.hold_out * len(train)):
         held += shuffled.pop()
     kept = [example for group in shuffled for example in group]
-    if not kept:
+    if not kept or not held:
         raise InputError(f"hold_out={args.hold_out} of {len(train)} pictures leaves nothing")
     return kept, held
 
