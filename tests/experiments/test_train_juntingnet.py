@@ -1,11 +1,11 @@
 """The training script from end to end, on a few tiny pictures."""
 
-import csv
 import json
 
 import numpy as np
 import pytest
 import train_juntingnet
+from run_folders import assert_same_weights, metrics
 from train_juntingnet import PAPER, PAPER_DISTRIBUTION, parse_args
 
 from keras_saliency import map_files, prediction
@@ -23,17 +23,6 @@ def train(run_dir, *flags):
         patch.setitem(train_juntingnet.LEARNED_BY_SMALL, "synthetic", small)
         train_juntingnet.main(["--run-dir", str(run_dir), "--limit", "6", *flags])
     return run_dir
-
-
-def metrics(run_dir):
-    with open(run_dir / "metrics.csv", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def assert_same_weights(first, second):
-    ours, theirs = (prediction.load(str(run)) for run in (first, second))
-    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import train_salgan
+from run_folders import assert_same_weights, metrics
 
 from keras_saliency import models
 from keras_saliency.datasets import synthetic
@@ -24,17 +25,6 @@ def train(run_dir, *flags):
         patch.setitem(train_salgan.RECIPES, "synthetic", {**train_salgan.QUICK, **TINY})
         train_salgan.main(["--run-dir", str(run_dir), "--limit", "5", *flags])
     return run_dir
-
-
-def metrics(run_dir):
-    with open(run_dir / "metrics.csv", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def assert_same_weights(first, second):
-    ours, theirs = (keras.models.load_model(run / "model.keras") for run in (first, second))
-    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 @pytest.fixture(scope="module")
