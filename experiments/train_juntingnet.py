@@ -119,9 +119,6 @@ def main(argv=None):
         checkpoints.restore(os.path.join(run_dir, "checkpoints"), network)
     runs.write_config(run_dir, args, pictures=counts)
     best = callbacks.Best(os.path.join(run_dir, "best.npz"), "val_data_loss", args.patience, done)
-    dumps = callbacks.Predictions(
-        final, test, os.path.join(run_dir, "predictions"), args.predict_every
-    )
     augmentation = {"mirror": args.mirror, "zoom": args.zoom, "color": args.color}
     stopped = args.patience and done - best.epoch >= args.patience
     if done < args.epochs and not stopped:
@@ -136,16 +133,8 @@ def main(argv=None):
             epochs=args.epochs,
             shuffle=False,
             verbose=training.verbosity(),
-            callbacks=[
-                learning_rates(args),
-                *([best] if args.patience else []),
-                *runs.callbacks(
-                    run_dir, "juntingnet", test, sigma,
-                    save_every=args.predict_every, every=args.checkpoint_every, final=final,
-                ),
-                dumps,
-            ],
-        )  # fmt: skip
+            callbacks=callbacks_of(args, run_dir, final, test, sigma, best),
+        )
     if args.patience:
         best.restore(network)
 
@@ -283,12 +272,26 @@ def compile_network(network, args):
     network.optimizer.build(network.trainable_variables)
 
 
-def learning_rates(args):
-    """A straight line from the first epoch's to the last one's."""
+def callbacks_of(args, run_dir, final, test, sigma, best):
+    """What happens after an epoch; early stopping before what is saved of it."""
     import keras
 
+    from keras_saliency import callbacks
+
+    predictions = os.path.join(run_dir, "predictions")
+    cadence = {"save_every": args.predict_every, "every": args.checkpoint_every}
+    return [
+        keras.callbacks.LearningRateScheduler(learning_rates(args)),
+        *([best] if args.patience else []),
+        *runs.callbacks(run_dir, "juntingnet", test, sigma, **cadence, final=final),
+        callbacks.Predictions(final, test, predictions, args.predict_every),
+    ]
+
+
+def learning_rates(args):
+    """Each epoch's: a straight line from the first one's to the last one's."""
     rates = np.linspace(args.learning_rate, args.last_learning_rate, max(args.epochs, 1))
-    return keras.callbacks.LearningRateScheduler(lambda epoch, _: float(rates[epoch]))
+    return lambda epoch, _: float(rates[epoch])
 
 
 def density_only(stimulus, targets):
