@@ -32,11 +32,11 @@ def load(path: str) -> keras.Model:
     return getattr(model, "generator", model)
 
 
-class frozen:  # noqa: N801  a function to its users
+class Frozen:
     """A model's weights as constants of its graph: faster, but they cannot change any more.
 
     The processor's kernels lay constant weights out as suits them, once, and
-    reduced precision casts them once. It takes about a second, and
+    reduced precision casts them once. Takes seconds to make (JuntingNet: 7);
     `saliency_maps` takes it for a model.
 
     Args:
@@ -46,7 +46,7 @@ class frozen:  # noqa: N801  a function to its users
         >>> from keras_saliency import models
         >>> model = models.SalGANGenerator((32, 32, 3), weights=None, width=0.0625)
         >>> stimuli = np.zeros((2, 32, 32, 3), "float32")
-        >>> bool(np.allclose(frozen(model).predict_on_batch(stimuli), model(stimuli)))
+        >>> bool(np.allclose(Frozen(model).predict_on_batch(stimuli), model(stimuli)))
         True
     """
 

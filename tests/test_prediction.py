@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_saliency import pipeline, prediction
+from keras_saliency import models, pipeline, prediction
 
 SIZE = (8, 12)
 
@@ -85,3 +85,13 @@ def test_stimuli_are_read_one_batch_at_a_time(red):
 
 def test_no_stimuli_give_no_maps(red):
     assert list(prediction.saliency_maps(red, [])) == []
+
+
+def test_frozen_predicts_alike_and_does_not_change_any_more():
+    model = models.JuntingNet(input_shape=(32, 40, 3), batch_norm=True, initializer="glorot")
+    frozen = prediction.Frozen(models.post_processed(model))
+    stimuli = np.random.default_rng(0).integers(0, 256, (3, 32, 40, 3)).astype("uint8")
+    expected = list(prediction.saliency_maps(models.post_processed(model), stimuli))
+    model.get_layer("fc2").kernel.assign(np.zeros((320, 320)))
+    for found, wanted in zip(prediction.saliency_maps(frozen, stimuli), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-5)

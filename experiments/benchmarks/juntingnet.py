@@ -98,9 +98,9 @@ def times_ours(path):
     step = network.train_function
     training_step = median_ms(lambda: float(step(data)["loss"]), STEPS) / BATCH
 
-    frozen = prediction.frozen(network)
+    frozen = prediction.Frozen(network)
     one = batch()[0][:1]
-    final = prediction.frozen(models.post_processed(network))
+    final = prediction.Frozen(models.post_processed(network))
     return {
         "training step": training_step,
         "map of one picture": median_ms(lambda: frozen.predict_on_batch(one), PREDICTIONS),
