@@ -177,7 +177,7 @@ def write_extremes(
         chosen, examples, predict(examples), strict=True
     ):
         lines = _lines(rows[index], score, place, len(ranked))
-        maps = (_density(truths, index), saliency_map)
+        maps = (truths.of(index).density[..., None], saliency_map)
         drawn.append(sheets.Row(lines, pictures.of(example), example.fixations, maps))
     seen = any(len(example.fixations) for example in examples)
     sheets.write(path, drawn, ["fixations" if seen else "stimulus", "density", "prediction"])
@@ -309,12 +309,3 @@ def _lines(row, score, place, places):
         "",
         *(f"{heading(name)}  {row[name]:.3f}" for name in known),
     )
-
-
-def _density(truths, index):
-    """What the prediction should have been, `(h, w, 1)`."""
-    example = truths.examples[index]
-    density = getattr(example, "density", None)
-    if density is None or len(example.fixations):
-        density = truths.of(index).density
-    return np.reshape(density, (*np.shape(density)[:2], 1))
