@@ -87,8 +87,7 @@ class Panels(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if not _due(self, epoch):
             return
-        shown = self.shown or getattr(self.model, "generator", self.model)
-        predictions = prediction.saliency_maps(shown, self.stimuli)
+        predictions = prediction.saliency_maps(self.shown or _generator(self), self.stimuli)
         rows = [
             self._row(*fields)
             for fields in zip(self.examples, self.stimuli, self.densities, predictions, strict=True)
@@ -173,7 +172,7 @@ class Generators(keras.callbacks.Callback):
         if (epoch + 1) % self.every == 0:
             path = os.path.join(self.folder, f"epoch_{epoch + 1:04d}.keras")
             with files.replacing(path) as temporary:
-                (self.saved or getattr(self.model, "generator", self.model)).save(temporary)
+                (self.saved or _generator(self)).save(temporary)
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -241,6 +240,11 @@ class Best(keras.callbacks.Callback):
         found = checkpoints.read(self.path)
         model.set_weights([found[f"w{i}"] for i in range(len(found) - 2)])
         print(f"best validation: {self.monitor} {found['lowest']:.5g} after epoch {found['epoch']}")
+
+
+def _generator(callback):
+    """What is trained: of a `SaliencyGAN` its generator, else the model itself."""
+    return getattr(callback.model, "generator", callback.model)
 
 
 def _due(callback, epoch):

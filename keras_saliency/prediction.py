@@ -93,5 +93,6 @@ def saliency_maps(model: keras.Model, stimuli, batch_size: int = 8, resize: bool
         inputs = [np.asarray(pipeline.as_stimulus(stimulus, input_size)) for stimulus in batch]
         maps = model.predict_on_batch(np.stack(inputs))
         for stimulus, saliency_map in zip(batch, maps, strict=True):
-            size = stimulus.shape[:2] if resize else saliency_map.shape[:2]
-            yield np.asarray(pipeline.resize(saliency_map, size))
+            if resize:
+                saliency_map = np.asarray(pipeline.resize(saliency_map, stimulus.shape[:2]))
+            yield saliency_map
