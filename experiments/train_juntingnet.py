@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 import numpy as np
 
-from keras_saliency import checkpoints, runs, training
+from keras_saliency import checkpoints, recipes, runs, training
 from keras_saliency.errors import InputError
 
 # The Bristol report's, for SALICON's 10,000 pictures. The first paper has no
@@ -95,10 +95,12 @@ def main(argv=None):
     args = parse_args(argv)
     scored = training.test_split(args.data)
     train, test = (training.load_split(args, split, args.limit) for split in ("train", scored))
-    train, monitored = held_out(args, train, test)
+    monitored = test[: runs.MONITORED]
+    if args.hold_out:
+        train, monitored = recipes.held_out(train, args.hold_out, args.seed)
     sigma = training.sigma(args)
     run_dir = runs.create(args, "juntingnet")
-    done = epochs_behind(args, run_dir)
+    done = runs.epochs_behind(args, run_dir)
     training.prepare(args)
 
     from keras_saliency import callbacks, pipeline
@@ -148,83 +150,18 @@ def parse_args(argv):
     add = parser.add_argument
     add("--variant", choices=("lsun2015", "cvpr2016", "bristol2020"), default="lsun2015")
     add("--loss", choices=("mse", "kld", "bhattacharyya"), default="kld", help="mse: the paper's")
-    add(
-        "--recipe",
-        choices=("auto", "paper", "small"),
-        default="auto",
-        help="as published, or for a few hundred pictures; auto: small for synthetic and osie",
-    )
-    add(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME=VALUE",
-        help=f"of {', '.join(PAPER)}",
-    )
+    recipes.add_flags(parser, PAPER)
     args = training.parse(parser, argv)
-    recipe = recipe_of(args)
-    assigned = training.assignments(args.set, recipe)
-    for name, value in {**recipe, **assigned}.items():
-        if name in assigned and getattr(args, name, value) not in (None, value):
-            raise InputError(f"{name} is given twice: by --{name.replace('_', '-')} and by --set")
-        if getattr(args, name, None) is None:
-            setattr(args, name, value)
-    check(args)
-    return args
-
-
-def check(args):
-    for name, choices in CHOICES.items():
-        if getattr(args, name) not in choices:
-            wanted = ", ".join(choices)
-            raise InputError(f"--set {name} is one of {wanted}. Received: {getattr(args, name)}")
-    for name, (low, high) in RANGES.items():
-        if not low <= getattr(args, name) <= high:
-            raise InputError(f"{name} is {low} to {high:g}. Received: {getattr(args, name)}")
+    recipes.fill(args, recipe_of(args), CHOICES, RANGES)
     if args.patience and not args.hold_out:
         raise InputError("early stopping (patience) needs pictures to judge by: --set hold_out=0.2")
+    return args
 
 
 def recipe_of(args):
     paper = PAPER if args.loss == "mse" else PAPER_DISTRIBUTION
-    recipes = {"paper": paper, "small": SMALL, "auto": LEARNED_BY_SMALL.get(args.data, paper)}
-    return recipes[args.recipe]
-
-
-def held_out(args, train, test):
-    """The pictures to train on, and those to validate on; nothing is chosen by test pictures."""
-    if not args.hold_out:
-        return train, test[: runs.MONITORED]
-    groups = {}
-    for example in train:
-        groups.setdefault(likeness(example), []).append(example)
-    random = np.random.default_rng(args.seed)
-    groups = list(groups.values())
-    shuffled = [groups[i] for i in random.permutation(len(groups))]
-    held = []
-    while shuffled and len(held) < round(args.hold_out * len(train)):
-        held += shuffled.pop()
-    kept = [example for group in shuffled for example in group]
-    if not kept or not held:
-        raise InputError(f"hold_out={args.hold_out} of {len(train)} pictures leaves nothing")
-    return kept, held
-
-
-def likeness(example):
-    """What a picture and its mirror image have in common: one must not be judged by the other."""
-    if example.image is None:
-        return example.name
-    return min(example.image.tobytes(), example.image[:, ::-1].tobytes())
-
-
-def epochs_behind(args, run_dir):
-    """The number of epochs that a resumed run has behind it."""
-    last = checkpoints.last(os.path.join(run_dir, "checkpoints")) if args.resume else None
-    done = last[1] if last else 0
-    if done > args.epochs:
-        raise InputError(f"{run_dir} has {done} epochs behind it: --epochs cannot end before that")
-    return done
+    auto = LEARNED_BY_SMALL.get(args.data, paper)
+    return {"paper": paper, "small": SMALL, "auto": auto}[args.recipe]
 
 
 def build(args, stimulus_size):

@@ -19,6 +19,28 @@ class NaNGuard(keras.callbacks.Callback):
                 raise FloatingPointError(f"{name} became {value} in batch {batch + 1}")
 
 
+class Losses(keras.callbacks.Callback):
+    """Prints the losses every so many iterations, the mean since the epoch began.
+
+    Args:
+        every: int, iterations; they are counted through the epochs.
+    """
+
+    def __init__(self, every: int):
+        super().__init__()
+        self.every = every
+        self.done = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.done = epoch * self.params["steps"]
+
+    def on_train_batch_end(self, batch, logs=None):
+        iteration = self.done + batch + 1
+        if iteration % self.every == 0:
+            shown = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+            print(f"\niteration {iteration}: {shown}", flush=True)
+
+
 class MetricsCSV(keras.callbacks.Callback):
     """Keeps `metrics.csv`: one row an epoch, the phases one below the other.
 

@@ -190,17 +190,18 @@ class SaliencyGAN(keras.Model):
         self._update_scores(targets, fake)
 
     def _train_joint(self, stimulus, targets):
-        """Both steps from one pass: each network runs once on each map."""
-        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+        """The discriminator's step, then the generator's against it, on one and the same map."""
+        with tf.GradientTape() as generator_tape:
             fake = self.generator(stimulus, training=True)
-            d_loss, d_real, d_fake = self._discriminator_losses(stimulus, targets, fake)
-            loss, content, adversarial = self._generator_losses(targets, fake, d_fake)
-            d_scaled = self.discriminator_optimizer.scale_loss(d_loss)
+            with generator_tape.stop_recording(), tf.GradientTape() as tape:
+                d_loss, d_real, d_fake = self._discriminator_losses(stimulus, targets, fake)
+                d_scaled = self.discriminator_optimizer.scale_loss(d_loss)
+            with generator_tape.stop_recording():
+                _step(self.discriminator_optimizer, self.discriminator, tape, d_scaled)
+            judged = ops.cast(self.discriminator([stimulus, fake], training=True), "float32")
+            loss, content, adversarial = self._generator_losses(targets, fake, judged)
             scaled = self.generator_optimizer.scale_loss(loss)
-        # Both gradients are taken before either network changes.
-        d_gradients = discriminator_tape.gradient(d_scaled, self.discriminator.trainable_variables)
         _step(self.generator_optimizer, self.generator, generator_tape, scaled)
-        self.discriminator_optimizer.apply(d_gradients, self.discriminator.trainable_variables)
         self._track(generator_loss=loss, content_loss=content, adversarial_loss=adversarial)
         self._track(discriminator_loss=d_loss)
         self._track_probabilities(d_real=d_real, d_fake=d_fake)

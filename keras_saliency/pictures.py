@@ -9,11 +9,12 @@ from keras_saliency.errors import InputError
 MAX_PIXELS = 100_000_000  # a larger one is a mistake or a decompression bomb
 
 
-def read(path: str) -> np.ndarray:
+def read(path: str, exif: bool = True) -> np.ndarray:
     """A picture file as people saw it: turned by its EXIF tag, in RGB.
 
     Args:
         path: any file that Pillow reads; of an animation, its first frame.
+        exif: False: leave the EXIF tag's turn out.
 
     Returns: uint8 `(height, width, 3)`.
 
@@ -26,7 +27,8 @@ def read(path: str) -> np.ndarray:
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise InputError(f"{path} is too large: {width}x{height} pixels")
-            picture = ImageOps.exif_transpose(picture)
+            if exif:
+                picture = ImageOps.exif_transpose(picture)
             if picture.mode.startswith("I"):  # 16 bits; `convert` would cut off at 255
                 gray = np.asarray(picture) // 257
                 picture = Image.fromarray(gray.clip(0, 255).astype("uint8"))
@@ -43,7 +45,14 @@ def read(path: str) -> np.ndarray:
 
 def of(example) -> np.ndarray:
     """The picture of a `datasets.Example`, uint8 `(height, width, 3)`."""
-    return example.image if example.image is not None else read(example.image_path)
+    picture = example.image
+    if picture is None:
+        picture = read(example.image_path, example.exif)
+    if example.file_size is None or picture.shape[:2] != example.file_size:
+        return picture
+    height, width = example.size
+    resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized)
 
 
 def write_png(path: str, picture: np.ndarray) -> None:

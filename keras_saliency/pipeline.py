@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_saliency import maps, pictures
+from keras_saliency import augmentation, maps, pictures
 from keras_saliency.errors import InputError
 
 CACHE_BYTES = 4 * 1024**3  # more than this is read anew every epoch
@@ -138,6 +138,7 @@ def epochs(
     mirror: bool = True,
     zoom: float = 0.0,
     color: float = 0.0,
+    crop: tuple[int, int] | None = None,
     seed: int = 0,
     initial_epoch: int = 0,
 ) -> tf.data.Dataset:
@@ -152,6 +153,8 @@ def epochs(
             bias that the network learns.
         color: float, 0-1. Change contrast and saturation by up to this factor,
             brightness by up to this share of 255.
+        crop: `(height, width)`. Cut out a window of this size, anywhere: the
+            jitter of pix2pix, of pictures loaded somewhat larger.
         seed: int, of order and augmentation.
         initial_epoch: int, the epoch that training begins (or resumes) with.
 
@@ -166,7 +169,7 @@ def epochs(
 
         def example(index):
             dice = tf.random.experimental.stateless_fold_in(pair, index)
-            return _augmented(source.fetch(index), dice, mirror, zoom, color)
+            return augmentation.augmented(source.fetch(index), dice, mirror, zoom, color, crop)
 
         dataset = tf.data.Dataset.from_tensor_slices(order).map(example, **PARALLEL)
         return dataset.batch(min(batch_size, source.count), drop_remainder=True)
@@ -211,36 +214,6 @@ def as_stimulus(picture, size: tuple[int, int]):
     Returns: float32 tensor `(height, width, 3)`, or a batch, 0-255.
     """
     return tf.clip_by_value(tf.round(resize(picture, size)), 0, 255)
-
-
-def _augmented(fields, dice, mirror, zoom, color):
-    """The example's three arrays, changed alike by what the dice say."""
-    flip, side, top, left, light, contrast, saturation = tf.unstack(
-        tf.random.stateless_uniform([7], dice)
-    )
-    if mirror:
-        fields = tf.cond(flip < 0.5, lambda: tuple(f[:, ::-1] for f in fields), lambda: fields)
-    stimulus, density, counts = fields
-    if zoom:
-        side = 1 - zoom * side
-        box = tf.stack([top * (1 - side), left * (1 - side)])
-        box = tf.concat([box, box + side], 0)[None]
-
-        def cut(field, method):
-            size = field.shape[:2]
-            field = tf.cast(field, "float32")[None]
-            return tf.image.crop_and_resize(field, box, [0], size, method)[0]
-
-        stimulus, density = cut(stimulus, "bilinear"), cut(density, "bilinear")
-        density = density / tf.maximum(tf.reduce_max(density), 1e-6)
-        counts = cut(counts, "nearest")
-    if color:
-        spread = lambda die: 1 + color * (2 * die - 1)  # noqa: E731
-        stimulus = tf.cast(stimulus, "float32") / 255 + color * (2 * light - 1)
-        stimulus = tf.image.adjust_contrast(stimulus, spread(contrast))
-        gray = tf.reduce_mean(stimulus, -1, keepdims=True)
-        stimulus = (gray + (stimulus - gray) * spread(saturation)) * 255
-    return tf.clip_by_value(tf.cast(stimulus, "float32"), 0, 255), density, counts
 
 
 def _shapes(size, map_size):

@@ -39,7 +39,7 @@ REPORTED = {
         GBVS | lsun | auc_judd 0.8115, auc_borji 0.7913, sauc 0.6208, cc 0.5087, sim 0.4798
         Itti | lsun | auc_judd 0.7489, auc_borji 0.7262, sauc 0.6024, cc 0.3728, sim 0.4251
     """,
-    ("cat2000", "test"): """
+    ("cat2000", "val"): """
         pix2pix, 128 discriminator filters | pix2pix | nss 1.43
         pix2pix, 64 discriminator filters | pix2pix | nss 1.37
         minimum human baseline | pix2pix | nss 1.54
@@ -79,7 +79,7 @@ def table(data: str, split: str) -> str:
     Example:
         >>> table("osie", "test")
         ''
-        >>> print(table("cat2000", "test").splitlines()[-1])
+        >>> print(table("cat2000", "val").splitlines()[-1])
         | CEDNS (Chaldaiopoulos, pix2pix for saliency) | 2.39 |
     """
     found = rows(data, split)

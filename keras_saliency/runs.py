@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import keras_saliency
-from keras_saliency import files
+from keras_saliency import checkpoints, files
 from keras_saliency.errors import InputError
 
 PANEL_PICTURES = 4
@@ -90,8 +90,28 @@ def recorded_arguments(run_dir: str) -> dict:
     return arguments
 
 
+def epochs_behind(args: argparse.Namespace, run_dir: str) -> int:
+    """The number of epochs that a resumed run of one phase has behind it.
+
+    Raises:
+        InputError: if `args.epochs` is less.
+    """
+    last = checkpoints.last(os.path.join(run_dir, "checkpoints")) if args.resume else None
+    done = last[1] if last else 0
+    if done > args.epochs:
+        raise InputError(f"{run_dir} has {done} epochs behind it: --epochs cannot end before that")
+    return done
+
+
 def callbacks(
-    run_dir: str, phase: str, test: list, sigma: float, save_every: int, every: int = 1, final=None
+    run_dir: str,
+    phase: str,
+    test: list,
+    sigma: float,
+    save_every: int,
+    every: int = 1,
+    final=None,
+    log_every: int | str = "epoch",
 ) -> list:
     """What every phase of a run writes, in the order it must be written.
 
@@ -104,6 +124,8 @@ def callbacks(
         every: int, epochs between two checkpoints, and two panels.
         final: `keras.Model` to show and to save, if it is not the trained one
             itself but what follows on it too.
+        log_every: steps between two points of the losses in TensorBoard;
+            "epoch": each epoch's alone.
     """
     import keras
 
@@ -113,7 +135,7 @@ def callbacks(
     return [
         ours.NaNGuard(),
         ours.MetricsCSV(os.path.join(run_dir, "metrics.csv"), phase),
-        keras.callbacks.TensorBoard(logs, write_graph=False),
+        keras.callbacks.TensorBoard(logs, write_graph=False, update_freq=log_every),
         ours.Panels(
             test[:PANEL_PICTURES],
             sigma,

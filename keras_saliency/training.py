@@ -17,13 +17,6 @@ DATASETS = tuple(name for name in datasets.__all__ if name != "Example")
 # A folder of one's own has neither a sigma nor published densities; only evaluate.py
 # asks for its --pixels-per-degree.
 TRAINABLE = tuple(name for name in DATASETS if name != "folder")
-# Of --set: what a value is called, and how it is read.
-KINDS = {
-    bool: ("yes or no", {"yes": True, "true": True, "no": False, "false": False}.__getitem__),
-    int: ("a whole number", int),
-    float: ("a number", float),
-    str: ("a word", str),
-}
 
 
 class Parser(argparse.ArgumentParser):
@@ -138,34 +131,35 @@ def test_split(data: str) -> str:
     return getattr(module, "SCORED", "all" if "all" in module.SPLITS else "test")
 
 
-def assignments(texts: list[str], recipe: dict) -> dict:
-    """Reads the values of --set NAME=VALUE, each of the kind that the recipe has.
-
-    Example:
-        >>> assignments(["dropout=0.5", "mirror=no"], {"dropout": 0.0, "mirror": True})
-        {'dropout': 0.5, 'mirror': False}
-    """
-    found = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        if name not in recipe or not value:
-            known = ", ".join(name for name, old in recipe.items() if type(old) in KINDS)
-            raise InputError(f"--set takes NAME=VALUE, NAME one of {known}. Received: {text}")
-        wanted, convert = KINDS.get(type(recipe[name]), ("given by its own flag", None))
-        try:
-            found[name] = convert(value)
-            if not isinstance(found[name], str) and not abs(found[name]) < 2**31:
-                raise ValueError  # nor NaN or infinity
-        except (KeyError, TypeError, ValueError):
-            raise InputError(f"--set {name} is {wanted}. Received: {value}") from None
-    return found
-
-
 def sigma(args: argparse.Namespace) -> float | None:
     """The density's blur in pixels: one degree if that is known, else the dataset's, or None."""
     if getattr(args, "pixels_per_degree", None):
         return maps.degrees_to_pixels(1.0, args.pixels_per_degree)
     return getattr(datasets, args.data).SIGMA
+
+
+def at_size(examples: list, sigma: float | None, size: str) -> tuple[list, float | None]:
+    """The examples with their pictures brought to one size, and the blur that goes with it.
+
+    Args:
+        examples: list of `datasets.Example`.
+        sigma: in pixels of the pictures as they are, or None.
+        size: "HxW", pixels.
+
+    Raises:
+        InputError: if it is no size, or the pictures' sizes differ, so that one
+            blur cannot fit them all.
+    """
+    try:
+        height, width = _size(size)
+    except argparse.ArgumentTypeError as error:
+        raise InputError(f"the size of the pictures: {error}") from None
+    sizes = {example.size for example in examples}
+    if sigma is not None and len(sizes) > 1:
+        raise InputError(f"pictures of {len(sizes)} sizes cannot all be brought to {size}")
+    scale = height / examples[0].size[0]
+    resized = [datasets.example.at_size(example, (height, width)) for example in examples]
+    return resized, None if sigma is None else sigma * scale
 
 
 def run(main) -> None:

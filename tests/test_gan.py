@@ -52,7 +52,7 @@ def test_each_network_moves_in_its_own_turn_only(small_gan, batch, schedule, tur
 
 
 def test_generator_loss_is_weighted_content_plus_adversarial(small_gan, batch):
-    """One joint step against the formulas, from the networks as they were before it."""
+    """One joint step against the formulas: the discriminator's first, then the generator's."""
     gan = compiled(small_gan(), "joint", content_weight=0.3)
     stimulus, targets = batch
     stimulus = tf.constant(stimulus)
@@ -63,7 +63,10 @@ def test_generator_loss_is_weighted_content_plus_adversarial(small_gan, batch):
     content = -np.mean(pool[0] * np.log(pool[1]) + (1 - pool[0]) * np.log(1 - pool[1]))
     logs = gan.train_on_batch(stimulus, targets, return_dict=True)
     assert logs["content_loss"] == pytest.approx(content, rel=1e-4)
-    assert logs["adversarial_loss"] == pytest.approx(-np.mean(np.log(d_fake)), rel=1e-4)
+    # The same maps, judged by the discriminator as its step has left it.
+    judged_anew = gan.discriminator([stimulus, fake]).numpy()
+    assert logs["adversarial_loss"] == pytest.approx(-np.mean(np.log(judged_anew)), rel=1e-4)
+    assert np.abs(judged_anew - d_fake).max() > 1e-3
     expected = 0.3 * logs["content_loss"] + logs["adversarial_loss"]
     assert logs["generator_loss"] == pytest.approx(expected, rel=1e-4)
     judged = -np.mean(np.log(d_real)) - np.mean(np.log(1 - d_fake))
@@ -81,26 +84,67 @@ def test_discriminator_reduction_sum_is_twice_the_mean(small_gan, batch):
     assert values[1] == pytest.approx(2 * values[0], rel=1e-5)
 
 
+def counting(network, name, calls, monkeypatch):
+    """Counts a network's calls in `calls[name]`."""
+    call = network.call
+
+    @functools.wraps(call)
+    def counted(*args, **kwargs):
+        calls[name] += 1
+        return call(*args, **kwargs)
+
+    monkeypatch.setattr(network, "call", counted)
+
+
 def test_a_generator_step_runs_each_network_once(small_gan, batch, monkeypatch):
     gan = compiled(small_gan(), "alternate", run_eagerly=True)
     calls = {"generator": 0, "discriminator": 0}
-
-    def counting(network, name):
-        call = network.call
-
-        @functools.wraps(call)
-        def counted(*args, **kwargs):
-            calls[name] += 1
-            return call(*args, **kwargs)
-
-        monkeypatch.setattr(network, "call", counted)
-
-    counting(gan.generator, "generator")
-    counting(gan.discriminator, "discriminator")
+    counting(gan.generator, "generator", calls, monkeypatch)
+    counting(gan.discriminator, "discriminator", calls, monkeypatch)
     gan.train_on_batch(*batch)
     assert calls == {"generator": 1, "discriminator": 2}
     gan.train_on_batch(*batch)
     assert calls == {"generator": 2, "discriminator": 3}
+
+
+def test_a_joint_step_makes_its_maps_once(small_gan, batch, monkeypatch):
+    gan = compiled(small_gan(), "joint", run_eagerly=True)
+    calls = {"generator": 0, "discriminator": 0}
+    counting(gan.generator, "generator", calls, monkeypatch)
+    counting(gan.discriminator, "discriminator", calls, monkeypatch)
+    gan.train_on_batch(*batch)
+    assert calls == {"generator": 1, "discriminator": 3}
+
+
+def test_a_joint_step_moves_each_network_along_its_own_gradient(small_gan, batch):
+    """SGD of rate 1 steps by the gradient: the discriminator, then the generator."""
+    gan = small_gan()
+    sgd = [keras.optimizers.SGD(1.0) for _ in range(2)]
+    gan.compile(*sgd, schedule="joint", content_weight=0.5, jit_compile=False)
+    stimulus, density = (tf.constant(each) for each in (batch[0], batch[1]["density"]))
+    crossentropy, content = keras.losses.BinaryCrossentropy(), gan.content_loss
+    before = snapshot(gan.generator), snapshot(gan.discriminator)
+    with tf.GradientTape() as tape:
+        d_real = gan.discriminator([stimulus, density], training=True)
+        fake = tf.stop_gradient(gan.generator(stimulus, training=True))
+        d_fake = gan.discriminator([stimulus, fake], training=True)
+        loss = crossentropy(tf.ones_like(d_real), d_real)
+        loss = (loss + crossentropy(tf.zeros_like(d_fake), d_fake)) / 2
+    d_gradients = tape.gradient(loss, gan.discriminator.trainable_variables)
+    gan.train_on_batch(*batch)
+    after = snapshot(gan.generator), snapshot(gan.discriminator)
+    for old, new, gradient in zip(before[1], after[1], d_gradients, strict=True):
+        np.testing.assert_allclose(new, old - gradient.numpy(), atol=1e-5)
+    for variable, old in zip(gan.generator.trainable_variables, before[0], strict=True):
+        variable.assign(old)
+    with tf.GradientTape() as tape:
+        fake = gan.generator(stimulus, training=True)
+        judged = gan.discriminator([stimulus, fake], training=True)
+        pooled = [tf.nn.avg_pool2d(each, 4, 4, "VALID") for each in (density, fake)]
+        loss = 0.5 * content(*pooled) + crossentropy(tf.ones_like(judged), judged)
+    g_gradients = tape.gradient(loss, gan.generator.trainable_variables)
+    for old, new, gradient in zip(before[0], after[0], g_gradients, strict=True):
+        np.testing.assert_allclose(new, old - gradient.numpy(), atol=1e-5)
 
 
 def test_weight_decay_is_part_of_the_loss(batch):

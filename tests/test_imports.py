@@ -13,19 +13,23 @@ PACKAGE = pathlib.Path(keras_saliency.__file__).parent
 
 # A module imports from the rows above its own, and from its own folder.
 LEVELS = [
-    {"errors", "progress", "bootstrap"},
+    {"errors", "progress", "bootstrap", "kernels"},
     {"files"},
-    {"layers", "scores", "maps", "pictures", "auc"},
-    {"losses", "metrics", "models", "datasets", "densities"},
+    {"layers", "optimizers", "scores", "maps", "pictures", "auc"},
+    {"losses", "metrics", "models", "datasets", "densities", "legacy"},
     {"map_files", "classical", "protocols", "emd", "sheets", "submissions"},
-    {"truths", "comparison", "reported", "pipeline"},
+    {"truths", "comparison", "reported", "augmentation", "recipes", "choosing"},
+    {"pipeline"},
     {"baselines", "gan"},
     {"evaluation", "prediction", "checkpoints", "export", "reports"},
     {"callbacks"},
     {"runs"},
     {"training"},
 ]
-USES_TENSORFLOW = {"pipeline", "gan", "callbacks", "export", "prediction", "runs", "training"}
+USES_TENSORFLOW = {
+    "augmentation", "callbacks", "export", "gan", "kernels", "pipeline", "prediction", "runs",
+    "training",
+}  # fmt: skip
 
 
 def imported(source):

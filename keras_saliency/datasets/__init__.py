@@ -8,7 +8,7 @@ depends on the experiment, or if densities were published), and the names of its
 published without the truth.
 """
 
-from keras_saliency.datasets import folder, osie, pickled, synthetic
+from keras_saliency.datasets import cat2000, folder, osie, pickled, synthetic
 from keras_saliency.datasets.example import Example
 
-__all__ = ["Example", "folder", "osie", "pickled", "synthetic"]
+__all__ = ["Example", "cat2000", "folder", "osie", "pickled", "synthetic"]

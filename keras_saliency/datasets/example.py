@@ -31,6 +31,10 @@ class Example:
             `(h, w, 1)` of any size and scale, not negative, or None. It is
             taken instead of the blurred fixations; where only densities were
             published, `fixations` is empty.
+        exif: False: the turn that the picture's EXIF tag asks for is wrong and
+            not made.
+        file_size: `(height, width)` of the picture in its file, if that is not
+            `size`: see `at_size`.
 
     Example:
         >>> example = Example("a.png", (2, 3), np.array([[2.0, 1.0]]), "a.png")
@@ -48,6 +52,31 @@ class Example:
     density_path: str | None = None
     dropped: int = 0
     density: np.ndarray | None = None
+    exif: bool = True
+    file_size: tuple[int, int] | None = None
+
+
+def at_size(example: Example, size: tuple[int, int]) -> Example:
+    """The same example with its picture brought to another size, fixations and all.
+
+    Some papers score CAT2000 at 140x250, not at its pictures' 1080x1920. The
+    picture is resized when it is read.
+
+    Args:
+        size: `(height, width)` in pixels; proportions may change.
+
+    Example:
+        >>> example = at_size(Example("a.png", (6, 8), np.array([[7.0, 1.0]]), "a.png"), (3, 4))
+        >>> example.size, example.file_size, example.fixations.tolist()
+        ((3, 4), (6, 8), [[3.25, 0.25]])
+    """
+    scale = np.array([size[1] / example.size[1], size[0] / example.size[0]], "float32")
+    return dataclasses.replace(
+        example,
+        size=tuple(size),
+        fixations=(example.fixations + 0.5) * scale - 0.5,  # (0, 0) is a pixel's center
+        file_size=example.file_size or example.size,
+    )
 
 
 def example_inside(name, size, fixations, observers=None, durations_ms=None, **fields):

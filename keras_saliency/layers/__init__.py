@@ -1,8 +1,9 @@
 """Layers that Keras does not have."""
 
 from keras_saliency.layers.addons_maxout import AddonsMaxout
+from keras_saliency.layers.always_dropout import AlwaysDropout
 from keras_saliency.layers.gaussian_blur import GaussianBlur
 from keras_saliency.layers.instance_normalization import InstanceNormalization
 from keras_saliency.layers.maxout import Maxout
 
-__all__ = ["AddonsMaxout", "GaussianBlur", "InstanceNormalization", "Maxout"]
+__all__ = ["AddonsMaxout", "AlwaysDropout", "GaussianBlur", "InstanceNormalization", "Maxout"]

@@ -10,7 +10,8 @@ class InstanceNormalization(keras.layers.GroupNormalization):
     The numbers of `tfa.layers.InstanceNormalization`, from Keras' own
     `GroupNormalization` with one group a channel; statistics in float32 under
     any precision policy. Registered under tensorflow-addons' name, so models
-    saved with it load.
+    saved with it load. On TensorFlow, batches whose size is known (as in
+    training) take a fused kernel, up to twice as fast and equal to rounding.
 
     Args:
         epsilon: float, added to the variance. pix2pix' PyTorch code has 1e-5.
@@ -32,3 +33,11 @@ class InstanceNormalization(keras.layers.GroupNormalization):
     def __init__(self, epsilon=1e-3, center=True, scale=True, **kwargs):
         kwargs["groups"] = -1  # tensorflow-addons' own files carry `groups`
         super().__init__(epsilon=epsilon, center=center, scale=scale, **kwargs)
+
+    def call(self, inputs):
+        if keras.backend.backend() == "tensorflow":
+            from keras_saliency import kernels
+
+            if kernels.can_normalize_instances(inputs, self.axis, self.epsilon):
+                return kernels.normalize_instances(inputs, self.gamma, self.beta, self.epsilon)
+        return super().call(inputs)
