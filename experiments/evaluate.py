@@ -3,8 +3,10 @@
     python experiments/evaluate.py --model runs/NAME --data osie --data-dir DIR
     python experiments/evaluate.py --predictions MAPS --data folder --data-dir DIR
     python experiments/evaluate.py --baseline all --data osie --data-dir DIR --csv scores.csv
+    python experiments/evaluate.py --model runs/NAME --epochs --data osie --data-dir DIR
 
-A model is a run folder or a .keras file. Predicted maps are named like their
+A model is a run folder or a .keras file; with --epochs, every generator that
+the run kept is scored, and drawn in its pictures/. Predicted maps are named like their
 pictures: .png (8 or 16 bit), .jpg, .npy (a map, or log densities). The
 protocols: docs/protocols.md.
 """
@@ -15,18 +17,31 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 import numpy as np
 
-from keras_saliency import baselines, evaluation, files, map_files, pictures, reported, training
+from keras_saliency import (
+    baselines,
+    choosing,
+    evaluation,
+    files,
+    map_files,
+    pictures,
+    reported,
+    tables,
+    training,
+)
 from keras_saliency.errors import InputError
 from keras_saliency.protocols import COLUMNS
 from keras_saliency.truths import Truths
+
+CURVES = ("auc", "auc_judd", "nss", "cc", "kld")  # of the epochs, those that the protocol has
 
 
 def main(argv=None):
     args = parse_args(argv)
     split = args.split or training.test_split(args.data)
-    truths = Truths(
-        training.load_split(args, split, args.limit), args.protocol, training.sigma(args), args.seed
-    )
+    examples, sigma = training.load_split(args, split, args.limit), training.sigma(args)
+    if args.size:
+        examples, sigma = training.at_size(examples, sigma, args.size)
+    truths = Truths(examples, args.protocol, sigma, args.seed)
     sources = {
         **models(args),
         **predictions(args, truths),
@@ -42,8 +57,12 @@ def main(argv=None):
     if "center bias" not in scored and len(truths.examples) > 1:
         scored["center bias"] = baseline("center_bias", args)(truths, problems)
 
-    title = evaluation.title(f"{args.data} {split}", truths)
-    print(f"\n{evaluation.table(title, scored, reported.rows(args.data, split))}")
+    title = tables.title(f"{args.data} {split}", truths)
+    print(f"\n{tables.table(title, scored, reported.rows(args.data, split))}")
+    if args.epochs:
+        draw_epochs(args, split, scored)
+    elif categories := tables.category_table(scored):
+        print(f"\n{categories}")
     if problems:
         listed = "\n  ".join(problems)
         raise InputError(f"{len(problems)} maps could not be scored:\n  {listed}")
@@ -54,6 +73,7 @@ def parse_args(argv):
     add = parser.add_argument
     names = ["all", *baselines.BASELINES]
     add("--model", nargs="+", default=[], metavar="RUN|FILE", help="run folders or .keras files")
+    add("--epochs", action="store_true", help="score every epoch's generator of the runs")
     add("--predictions", nargs="+", default=[], metavar="DIR", help="folders of predicted maps")
     add("--baseline", nargs="+", default=[], choices=names, metavar="NAME", help=", ".join(names))
     add("--data", choices=training.DATASETS, default="synthetic", help="default: %(default)s")
@@ -67,6 +87,12 @@ def parse_args(argv):
         help="pixels of the pictures that one degree of visual angle covered: the density's "
         "sigma (default: the dataset's own)",
     )
+    add(
+        "--size",
+        default="",
+        metavar="HxW",
+        help="bring pictures and fixations to this size first (default: the pictures' own)",
+    )
     add("--emd", action="store_true", help="also the earth mover's distance (needs POT, slow)")
     add("--limit", type=training.positive, metavar="N", help="only the first N pictures")
     add("--seed", type=training.count, default=0, metavar="N", help="of what is drawn at random")
@@ -77,6 +103,8 @@ def parse_args(argv):
         help="the scores of every picture; of several models, FILE-NAME.csv each",
     )
     args = parser.parse_args(argv)
+    if args.epochs and not args.model:
+        parser.error("--epochs needs the run whose epochs to score: --model RUN")
     if not (args.model or args.predictions or args.baseline):
         parser.error("nothing to score: give --model, --predictions or --baseline")
     return args
@@ -85,13 +113,16 @@ def parse_args(argv):
 def models(args):
     """A function that scores each of the models, by name."""
 
-    def scorer(path):
+    def scorer(path, read_first=True):
         from keras_saliency import prediction
 
-        model = prediction.load(path)  # a wrong path is answered before anything is scored
+        # A wrong path is answered before anything is scored; but a run's epochs
+        # are not all in memory at a time.
+        loaded = prediction.load(path) if read_first else None
 
         def score(truths, problems):
             unreadable = {}
+            model = loaded or prediction.load(path)
             maps = prediction.saliency_maps(model, stimuli(truths.examples, unreadable))
             found = (raising(unreadable.get(i), values) for i, values in enumerate(maps))
             return evaluation.score(found, truths, args.emd, problems)
@@ -100,7 +131,40 @@ def models(args):
 
     if args.model:
         training.load_tensorflow()
+    if args.epochs:
+        return {
+            epoch_name(run, epoch): scorer(path, read_first=False)
+            for run in args.model
+            for epoch, path in epochs_of(run).items()
+        }
     return {path: scorer(path) for path in args.model}
+
+
+def epochs_of(run):
+    """The generators that a run kept, by epoch."""
+    folder = os.path.join(run, "epochs")
+    found = choosing.epochs_in(folder)
+    if not found:
+        raise InputError(f"{folder} holds no generators; a run keeps them there, epoch_0001.keras")
+    return found
+
+
+def epoch_name(run, epoch):
+    return f"{os.path.normpath(run)} epoch {epoch}"
+
+
+def draw_epochs(args, split, scored):
+    """The scores of each run's epochs as curves, in its pictures/."""
+    names = [name for name in CURVES if name in COLUMNS[args.protocol]]
+    for run in args.model:
+        # A run that still trains may have saved another epoch meanwhile.
+        found = {epoch: scored.get(epoch_name(run, epoch)) for epoch in epochs_of(run)}
+        means = {epoch: evaluation.means(rows) for epoch, rows in found.items() if rows}
+        curves = {name: {epoch: mean[name] for epoch, mean in means.items()} for name in names}
+        of = "_".join(filter(None, ("scores", args.data, split, args.protocol, args.size)))
+        path = os.path.join(run, "pictures", f"{of}.png")
+        choosing.write_scores(path, curves)
+        print(f"\ndrawn: {path}")
 
 
 def stimuli(examples, unreadable):
@@ -163,7 +227,10 @@ def paths_of(path, names):
     stem, ending = os.path.splitext(path)
     called = {name: os.path.basename(os.path.normpath(name)).replace(" ", "_") for name in names}
     if len(set(called.values())) < len(called):  # the same names in different folders
-        called = {name: os.path.normpath(name).strip(os.sep).replace(os.sep, "-") for name in names}
+        called = {
+            name: os.path.normpath(name).strip(os.sep).replace(os.sep, "-").replace(" ", "_")
+            for name in names
+        }
     return {name: f"{stem}-{called[name]}{ending}" for name in names}
 
 

@@ -18,7 +18,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import checkpoints, choosing, recipes, runs, training
+from keras_saliency import checkpoints, choosing, epoch_maps, recipes, runs, training
 
 # Of the report that predicts CAT2000's fixations with pix2pix, and where it is
 # silent the pix2pix paper's. Every name can be given to --set.
@@ -27,7 +27,7 @@ PAPER = {
     "epochs": 100,
     "batch_size": 1,
     "learning_rate": 1e-5,  # 2e-4 in the pix2pix paper
-    "decay": 0.0,  # share of the epochs, the last, in which the rate falls to 0; PyTorch's code: 0.5
+    "decay": 0.0,  # share of the epochs in which the rate falls to 0, the last; 0.5 in PyTorch
     "l1_weight": 100.0,  # on maps of -1 to 1
     "adversary": True,  # no: the U-Net alone, on L1
     "discriminator_filters": 128,  # 64 in the pix2pix paper
@@ -44,17 +44,19 @@ PAPER = {
     "picture_size": "own",  # at which pictures are trained on and scored; or HxW
     "hold_out": 0.1,  # share of the training pictures that the epoch can be chosen by
     "show_every": 500,  # iterations
-    "save_every": 1,  # epochs
+    "save_every": 1,  # epochs; 127 MB each
     "checkpoint_every": 1,
 }
 CAT2000 = {**PAPER, "picture_size": "140x250"}
-# A few hundred pictures: larger steps, an end to them, and augmentation.
+# A few hundred pictures: larger steps, an end to them, and augmentation. Of few
+# pictures the discriminator soon knows too much to be of use: it learns slowly.
 SMALL = {
     **PAPER,
     "epochs": 12,
     "batch_size": 4,
     "learning_rate": 2e-4,
     "decay": 0.3,
+    "discriminator_rate": 0.1,
     "mirror": True,
     "zoom": 0.2,
     "color": 0.2,
@@ -82,7 +84,7 @@ RANGES = {
 }
 RECIPES = {"synthetic": QUICK, "osie": SMALL, "cat2000": CAT2000}  # any other dataset: PAPER
 JITTER = 286 / 256
-BETA_1 = 0.5  # of Adam
+BETA_1, EPSILON = 0.5, 1e-7  # of Adam
 SHOWN = 6  # pictures to choose the epoch by
 DRAW_EVERY = 5  # epochs
 
@@ -144,9 +146,8 @@ def main(argv=None):
 
     # Export and scores
     table = runs.finish(run_dir, generator, "pix2pix", test, sigma, f"{args.data} {scored}")
-    if args.hold_out and args.epochs:
-        best = choosing.best(choosing.scores_of(os.path.join(run_dir, "metrics.csv"), "val_nss"))
-        print(f"\nbest NSS of the held-out pictures: epoch {best}; {run_dir}/epochs has every one")
+    if args.hold_out:
+        say_best(run_dir, scores_of_held_out(run_dir, monitored))
     print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
 
 
@@ -194,13 +195,14 @@ def optimizer(args, steps, times=1.0):
     from keras_saliency import optimizers
 
     rate, falling = times * args.learning_rate, round(args.decay * args.epochs)
-    if falling:
-        first = args.epochs - falling
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
-            [(first + i) * steps - 1 for i in range(falling)],
-            [rate * (1 - i / (falling + 1)) for i in range(falling + 1)],
-        )
-    return optimizers.FusedAdam(rate, beta_1=BETA_1)
+    first = args.epochs - falling
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
+        [(first + i) * steps - 1 for i in range(falling + 1)],
+        [rate * (1 - i / (falling + 1)) for i in range(falling + 2)],
+    )
+    # Alone, L1 is not weighted. Adam's steps do not depend on that, but for epsilon.
+    epsilon = EPSILON if args.adversary else EPSILON / (2 * args.l1_weight or 1)
+    return optimizers.FusedAdam(schedule, beta_1=BETA_1, epsilon=epsilon)
 
 
 def callbacks_of(args, run_dir, gan, monitored, test, sigma):
@@ -208,31 +210,52 @@ def callbacks_of(args, run_dir, gan, monitored, test, sigma):
 
     from keras_saliency import callbacks
 
-    shown = monitored[:SHOWN]
     predictions = os.path.join(run_dir, "predictions")
 
     def draw(epoch, logs):
         if (epoch + 1) % DRAW_EVERY == 0 or epoch + 1 == args.epochs:
-            draw_epochs(run_dir, shown, predictions)
+            # What is not held out may be shown, but nothing is chosen by it.
+            scores = scores_of_held_out(run_dir, monitored) if args.hold_out else {}
+            draw_epochs(run_dir, monitored[:SHOWN], predictions, scores)
 
     cadence = {"save_every": args.save_every, "every": args.checkpoint_every}
     return [
         callbacks.Losses(args.show_every),
         *runs.callbacks(run_dir, "pix2pix", test, sigma, **cadence, log_every=args.show_every),
-        callbacks.Predictions(gan.generator, shown, predictions, args.save_every),
+        callbacks.Predictions(gan.generator, monitored[:SHOWN], predictions, args.save_every),
         keras.callbacks.LambdaCallback(on_epoch_end=draw),
     ]
 
 
-def draw_epochs(run_dir, shown, predictions):
-    """By what a person, or a number, chooses the epoch: maps, and scores of validation."""
-    metrics, drawn = (os.path.join(run_dir, name) for name in ("metrics.csv", "pictures"))
-    scores = {name: choosing.scores_of(metrics, f"val_{name}") for name in ("nss", "cc", "kld")}
-    choosing.write_scores(os.path.join(drawn, "scores.png"), scores)
-    if choosing.epochs_in(predictions):
-        of_nss = predictions, scores["nss"]
-        choosing.write_sheet(os.path.join(drawn, "epochs.png"), shown, *of_nss)
-        choosing.write_animation(os.path.join(drawn, "epochs.gif"), shown[0], *of_nss)
+def scores_of_held_out(run_dir, held):
+    """By name, each score by epoch; the first one chooses."""
+    looked = any(len(example.fixations) for example in held)
+    names = ("nss", "cc", "kld") if looked else ("cc", "kld")
+    metrics = os.path.join(run_dir, "metrics.csv")
+    return {name: choosing.scores_of(metrics, f"val_{name}") for name in names}
+
+
+def draw_epochs(run_dir, shown, predictions, scores):
+    """What a person, or a number, chooses the epoch by."""
+    drawn = os.path.join(run_dir, "pictures")
+    if scores:
+        choosing.write_scores(os.path.join(drawn, "scores.png"), scores)
+    if os.path.isdir(predictions):  # none is due yet, if few epochs are kept
+        chooses = next(iter(scores), None)
+        of_epochs = predictions, scores.get(chooses), chooses or "nss"
+        epoch_maps.write_sheet(os.path.join(drawn, "epochs.png"), shown, *of_epochs)
+        epoch_maps.write_animation(os.path.join(drawn, "epochs.gif"), shown[0], *of_epochs)
+
+
+def say_best(run_dir, scores):
+    """Names the best of the generators that were kept."""
+    folder = os.path.join(run_dir, "epochs")
+    kept = choosing.epochs_in(folder) if os.path.isdir(folder) else {}
+    chooses, values = next(iter(scores.items()))
+    known = {epoch: value for epoch, value in values.items() if epoch in kept}
+    if known:
+        best = choosing.best(known)
+        print(f"\nbest {chooses.upper()} of the held-out pictures: {kept[best]} {known[best]:.3f}")
 
 
 if __name__ == "__main__":

@@ -207,6 +207,8 @@ def optimizer(args, steps, slowdown=1.0):
     """The recipe's optimizer for a phase of so many steps."""
     import keras
 
+    from keras_saliency import optimizers
+
     if args.optimizer == "adagrad":
         # Lasagne's AdaGrad, which the paper used, starts from nothing.
         return keras.optimizers.Adagrad(
@@ -216,7 +218,7 @@ def optimizer(args, steps, slowdown=1.0):
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
         [round(0.8 * steps)], [rate, rate / 10]
     )
-    return keras.optimizers.Adam(schedule)
+    return optimizers.FusedAdam(schedule)
 
 
 def common_arguments(args):

@@ -28,6 +28,7 @@ _SUBMODULES = (
     "datasets",
     "densities",
     "emd",
+    "epoch_maps",
     "errors",
     "evaluation",
     "export",
@@ -54,6 +55,7 @@ _SUBMODULES = (
     "scores",
     "sheets",
     "submissions",
+    "tables",
     "training",
     "truths",
 )

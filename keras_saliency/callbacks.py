@@ -2,6 +2,7 @@
 
 import csv
 import os
+import sys
 
 import keras
 import numpy as np
@@ -38,7 +39,8 @@ class Losses(keras.callbacks.Callback):
         iteration = self.done + batch + 1
         if iteration % self.every == 0:
             shown = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
-            print(f"\niteration {iteration}: {shown}", flush=True)
+            begin = "\n" if sys.stdout.isatty() else ""  # not on the progress bar's line
+            print(f"{begin}iteration {iteration}: {shown}", flush=True)
 
 
 class MetricsCSV(keras.callbacks.Callback):

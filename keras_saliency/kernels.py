@@ -29,7 +29,7 @@ def normalize_instances(inputs, gamma, beta, epsilon: float):
 
     Args:
         inputs: `(batch, height, width, channels)`, batch known.
-        gamma, beta: float32 `(channels,)`, or None for 1 and 0.
+        gamma, beta: `(channels,)`, or None for 1 and 0.
         epsilon: float, added to the variance.
 
     Example:
@@ -38,8 +38,8 @@ def normalize_instances(inputs, gamma, beta, epsilon: float):
         [-1.0, 1.0]
     """
     channels = inputs.shape[-1]
-    gamma = tf.ones([channels]) if gamma is None else tf.convert_to_tensor(gamma)
-    beta = tf.zeros([channels]) if beta is None else tf.convert_to_tensor(beta)
+    gamma = tf.ones([channels]) if gamma is None else ops.cast(gamma, "float32")
+    beta = tf.zeros([channels]) if beta is None else ops.cast(beta, "float32")
     unknown = tf.zeros([0])  # statistics are taken, not given
 
     def one(picture):

@@ -11,7 +11,8 @@ class FusedAdam(keras.optimizers.Adam):
     A network of many weights and small batches, such as pix2pix at batch 1,
     spends a quarter of its step in Keras' own. Takes Adam's arguments and saves
     Adam's state. Where the kernel does not fit (another backend, `amsgrad`,
-    weights that are not float32) it is Keras' Adam.
+    weights that are not float32) it is Keras' Adam. Of a sparse gradient that
+    names a row twice it takes the sum.
 
     Example:
         >>> weight = keras.Variable([1.0, 2.0])

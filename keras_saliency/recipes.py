@@ -94,7 +94,7 @@ def held_out(train: list, share: float, seed: int) -> tuple[list, list]:
 
     Args:
         train: list of `datasets.Example`.
-        share: float, 0-1, of the pictures to hold out.
+        share: float, 0-1, of the pictures to hold out; at least one is.
         seed: int, decides which.
 
     Raises:
@@ -112,7 +112,7 @@ def held_out(train: list, share: float, seed: int) -> tuple[list, list]:
     groups = list(groups.values())
     shuffled = [groups[i] for i in random.permutation(len(groups))]
     held = []
-    while shuffled and len(held) < round(share * len(train)):
+    while shuffled and len(held) < max(1, round(share * len(train))):
         held += shuffled.pop()
     kept = [example for group in shuffled for example in group]
     if not kept or not held:

@@ -163,7 +163,7 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
 
     Returns: the table of scores, Markdown.
     """
-    from keras_saliency import evaluation, export, pictures, prediction, reports
+    from keras_saliency import evaluation, export, pictures, prediction, reports, tables
     from keras_saliency.truths import Truths
 
     final = export.float32_copy(generator)
@@ -179,7 +179,7 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
     if len(test) > 1:
         scored["center bias"] = evaluation.score_baseline("center_bias", truths)
     files.write_csv(os.path.join(run_dir, "scores.csv"), scored[name])
-    table = evaluation.table(evaluation.title(data, truths), scored)
+    table = tables.table(tables.title(data, truths), scored)
     files.write_text(os.path.join(run_dir, "scores.md"), table + "\n")
     metrics, drawn = os.path.join(run_dir, "metrics.csv"), os.path.join(run_dir, "pictures")
     if os.path.isfile(metrics):  # a run of no epochs has none

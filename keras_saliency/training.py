@@ -64,8 +64,11 @@ def parse(arguments: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
         if not args.run_dir:
             raise InputError("--resume needs the run to go on with: --run-dir DIR")
         recorded = runs.recorded_arguments(args.run_dir)
-        arguments.set_defaults(**recorded)
+        # What --set adds to its default must not be what the run has already.
+        arguments.set_defaults(**{**recorded, **({"set": []} if "set" in recorded else {})})
         args = arguments.parse_args(argv)
+        if "set" in recorded:
+            args.set = args.set or recorded["set"]
         changed = [name for name in recorded if getattr(args, name) != recorded[name]]
         frozen = sorted(set(changed) - runs.MAY_CHANGE)
         if frozen:
@@ -224,6 +227,8 @@ def _size(text):
         height, width = (int(side) for side in text.lower().split("x"))
     except ValueError:
         raise argparse.ArgumentTypeError(f"wanted HEIGHTxWIDTH like 192x256, got {text}") from None
+    if min(height, width) < 1:
+        raise argparse.ArgumentTypeError(f"wanted HEIGHTxWIDTH of at least one pixel, got {text}")
     return height, width
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_saliency import baselines, evaluation
+from keras_saliency import baselines, evaluation, tables
 from keras_saliency.datasets import Example
 from keras_saliency.errors import InputError
 from keras_saliency.truths import Truths
@@ -150,7 +150,7 @@ def test_published_densities_have_baselines_of_densities(protocol):
         assert name == "uniform" or "cc" in has
     center = evaluation.means(evaluation.score_baseline("center_bias", truths))
     assert center["cc"] > 0.1
-    table = evaluation.table("densities", {"center bias": evaluation.score_baseline(
+    table = tables.table("densities", {"center bias": evaluation.score_baseline(
         "center_bias", truths)})  # fmt: skip
     assert "| – |" in table and "without a score" not in table
 

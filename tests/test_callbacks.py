@@ -148,3 +148,10 @@ def test_panels_every_so_many_epochs_of_the_model_that_is_shown(tmp_path, monkey
     fit(network(), 3, [panels])
     assert sorted(p.name for p in tmp_path.glob("*.png")) == ["epoch_0002.png", "epoch_0003.png"]
     assert seen == [shown, shown]
+
+
+def test_losses_are_shown_by_iterations_counted_through_the_epochs(capsys):
+    fit(network(), 4, [callbacks.Losses(3)], initial_epoch=1)  # two steps an epoch
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["iteration 3", "iteration 6"]
+    assert all("loss " in line for line in lines)

@@ -1,4 +1,4 @@
-"""Rows, means, intervals and tables of scores."""
+"""Rows, means and intervals of scores."""
 
 import threading
 import warnings
@@ -161,71 +161,6 @@ def test_a_score_that_no_picture_has_is_nan_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isnan(evaluation.means([{"image": "a", "nss": NAN}])["nss"])
-
-
-def test_the_table_in_full():
-    scored = {
-        "SalGAN": [
-            {"image": "a.png", "nss": 2.0, "kld": 0.5},
-            {"image": "b.png", "nss": NAN, "kld": 0.75},
-        ],
-        "center bias": [
-            {"image": "a.png", "nss": 0.5, "kld": 1.0},
-            {"image": "b.png", "nss": 1.0, "kld": 2.0},
-        ],
-    }
-    lines = evaluation.table("OSIE test", scored).splitlines()
-    assert lines[:5] == [
-        "OSIE test",
-        "",
-        "| | NSS ↑ | KLD ↓ |",
-        "|---|---|---|",
-        "| SalGAN | 2.000 ±0.000 | 0.625 ±0.125 |",
-    ]
-    assert "| center bias | 0.750 ±0.250 | 1.500 ±0.500 |" in lines
-    assert [line for line in lines if "b.png" in line] == [
-        "SalGAN: 1 pictures without a score: b.png"
-    ]
-
-
-def test_the_rows_of_the_table_stay_together():
-    """A line of text between two rows ends a Markdown table."""
-    rows = [{"image": "a.png", "nss": NAN}, {"image": "b.png", "nss": 1.0}]
-    lines = evaluation.table("t", {"one": rows, "two": rows}).splitlines()
-    kinds = [line.startswith("|") for line in lines[2:]]
-    assert kinds == sorted(kinds, reverse=True)
-
-
-def test_the_title_names_data_number_protocol_and_blur(examples):
-    title = evaluation.title("osie test", Truths(examples, "tuebingen", 24.0))
-    assert title.startswith("osie test, 3 pictures, protocol tuebingen: ")
-    assert "sigma 24 px" in title
-    assert "8 cycles" in evaluation.title("folder all", Truths(examples, "mit"))
-
-
-def test_the_share_of_explained_information_stands_beside_the_gold_standard():
-    scored = {
-        name: [{"image": "a.png", "ig": value}]
-        for name, value in {"gold standard": 2.0, "SalGAN": 1.5, "uniform": NAN}.items()
-    }
-    lines = evaluation.table("t", scored).splitlines()
-    assert lines[2] == "| | IG ↑ | explained IG ↑ |"
-    assert lines[4].endswith("| 100% |") and lines[5].endswith("| 75% |")
-    assert lines[6].endswith("| – |")
-
-
-def test_a_gold_standard_without_scores_explains_nothing():
-    scored = {
-        name: [{"image": "a.png", "ig": value}]
-        for name, value in {"gold standard": NAN, "SalGAN": 1.5}.items()
-    }
-    assert "explained" not in evaluation.table("t", scored)
-
-
-def test_reported_numbers_stand_below():
-    scored = {"SalGAN": [{"image": "a.png", "nss": 2.0, "cc": 0.5}]}
-    lines = evaluation.table("t", scored, {"SalGAN (paper)": {"nss": 2.459}}).splitlines()
-    assert lines[-1] == "| SalGAN (paper) | 2.459 | – |"
 
 
 def test_sameness_is_one_for_one_map_whatever_its_scale_and_size():

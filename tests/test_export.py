@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_saliency import export, models, pictures, prediction
+from keras_saliency import SaliencyGAN, export, models, optimizers, pictures, pipeline, prediction
 from keras_saliency.errors import InputError
 
 
@@ -128,3 +128,41 @@ def test_an_export_replaces_the_one_before_it(generator, tmp_path):
     (folder / "old").write_text("")
     export.saved_model(generator, str(folder))
     assert (folder / "saved_model.pb").is_file() and not (folder / "old").exists()
+
+
+@pytest.fixture(scope="module")
+def pix2pix(tmp_path_factory):
+    """A generator after some steps of training, and its SavedModel."""
+    keras.utils.set_random_seed(5)
+    judge = models.PatchGANDiscriminator((48, 80), 8)
+    gan = SaliencyGAN(models.Pix2PixGenerator(input_shape=(48, 80, 3), width=0.25), judge)
+    logits = keras.losses.BinaryCrossentropy(from_logits=True)
+    rates = [optimizers.FusedAdam(1e-3, beta_1=0.5) for _ in range(2)]
+    gan.compile(*rates, adversarial_loss=logits, schedule="joint", content_weight=200)
+    random = np.random.default_rng(0)
+    pictures_, densities = random.integers(0, 256, (6, 48, 80, 3)), random.random((6, 48, 80, 1))
+    gan.fit(pictures_.astype("float32"), densities.astype("float32"), batch_size=1, verbose=0)
+    folder = tmp_path_factory.mktemp("pix2pix") / "1"
+    export.saved_model(gan.generator, str(folder))
+    return gan.generator, tf.saved_model.load(str(folder))
+
+
+@pytest.mark.parametrize("size", [(48, 80), (61, 97), (33, 201), (300, 170)])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_pix2pix_is_served_as_the_training_graph_predicts(pix2pix, size, batch):
+    """There instances are normalized by a fused kernel, since the batch is known."""
+    generator, loaded = pix2pix
+    random = np.random.default_rng(sum(size))
+    stimuli = random.integers(0, 256, (batch, *size, 3)).astype("uint8")
+
+    @tf.function
+    def in_training(inputs):
+        return generator(inputs, training=False)
+
+    inputs = pipeline.as_stimulus(stimuli, (48, 80))
+    graph = in_training.get_concrete_function(inputs).graph.get_operations()
+    assert "FusedBatchNormV3" in {operation.type for operation in graph}
+    expected = pipeline.resize(in_training(inputs), size).numpy()
+    served = loaded.signatures["array"](stimulus=tf.constant(stimuli))["saliency_map"].numpy()
+    assert np.ptp(expected) > 0.01  # it has learned something
+    np.testing.assert_allclose(served, expected, atol=1e-5)

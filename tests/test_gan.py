@@ -336,13 +336,14 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
 from keras_saliency import SaliencyGAN, models
+from keras_saliency.optimizers import FusedAdam
 
 def history(strategy):
     keras.utils.set_random_seed(1)
     with strategy.scope():
         generator = models.SalGANGenerator((32, 32, 3), weights=None, width=1 / 16)
         gan = SaliencyGAN(generator, models.SalGANDiscriminator((32, 32), width=0.25))
-        optimizers = [keras.optimizers.SGD(0.1) for _ in range(2)]
+        optimizers = [keras.optimizers.SGD(0.1), FusedAdam(1e-3)]
         gan.compile(*optimizers, schedule="joint", jit_compile=False)
         try:
             gan.compile(*optimizers, schedule="alternate")
@@ -352,7 +353,11 @@ def history(strategy):
             assert "one device" in str(error)
     random = np.random.default_rng(0)
     data = random.random((8, 32, 32, 3)) * 255, random.random((8, 32, 32, 1))
-    return gan.fit(*data, batch_size=8, epochs=3, verbose=0).history
+    begin = [v.numpy() for v in gan.discriminator.trainable_variables]
+    found = gan.fit(*data, batch_size=8, epochs=3, verbose=0).history
+    moved = [v.numpy() - b for v, b in zip(gan.discriminator.trainable_variables, begin)]
+    assert all(2e-3 < abs(step).max() < 4e-3 for step in moved)  # Adam's three steps of 1e-3
+    return found
 
 one = history(tf.distribute.get_strategy())
 two = history(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))

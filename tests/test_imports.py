@@ -19,10 +19,10 @@ LEVELS = [
     {"losses", "metrics", "models", "datasets", "densities", "legacy"},
     {"map_files", "classical", "protocols", "emd", "sheets", "submissions"},
     {"truths", "comparison", "reported", "augmentation", "recipes", "choosing"},
-    {"pipeline"},
+    {"pipeline", "epoch_maps"},
     {"baselines", "gan"},
     {"evaluation", "prediction", "checkpoints", "export", "reports"},
-    {"callbacks"},
+    {"callbacks", "tables"},
     {"runs"},
     {"training"},
 ]

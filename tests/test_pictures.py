@@ -8,6 +8,7 @@ from PIL import Image
 
 from keras_saliency import pictures
 from keras_saliency.datasets import Example
+from keras_saliency.datasets.example import at_size
 from keras_saliency.errors import InputError
 
 # Four quadrants, so that a turned picture cannot be taken for another one.
@@ -194,3 +195,27 @@ def test_the_picture_of_an_example_is_the_array_or_the_file(tmp_path):
     missing = Example("b.png", (4, 5), np.zeros((0, 2)), str(tmp_path / "b.png"))
     with pytest.raises(InputError, match=r"b\.png"):
         pictures.of(missing)
+
+
+def test_an_example_at_another_size_has_its_picture_resized(tmp_path):
+    rows = np.arange(60, dtype="uint8")[:, None, None]
+    picture = np.broadcast_to(rows, (60, 80, 3)).copy()
+    pictures.write_png(str(tmp_path / "a.png"), picture)
+    nowhere = np.zeros((0, 2))
+    for example in (
+        Example("a.png", (60, 80), nowhere, str(tmp_path / "a.png")),
+        Example("a.png", (60, 80), nowhere, image=picture),
+    ):
+        resized = pictures.of(at_size(example, (30, 20)))
+        assert resized.shape == (30, 20, 3) and resized.dtype == np.uint8
+        assert abs(resized[:, 0, 0] - np.arange(0.5, 60, 2)).max() <= 1
+
+
+def test_a_wrong_exif_turn_is_not_made(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
+    nowhere = np.zeros((0, 2))
+    path = str(tmp_path / "a.jpg")
+    assert pictures.of(Example("a.jpg", (20, 40), nowhere, path, exif=False)).shape == (20, 40, 3)
+    assert pictures.of(Example("a.jpg", (40, 20), nowhere, path)).shape == (40, 20, 3)

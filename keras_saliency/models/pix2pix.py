@@ -49,7 +49,8 @@ def Pix2PixGenerator(
         dropout: float, share of the activations dropped in the decoder's first
             three layers.
         test_dropout: drop out in prediction too, as the paper does instead of a
-            noise input: every prediction is another.
+            noise input: every prediction is another (but a SavedModel has one
+            and the same noise).
         width: float, multiplies the number of filters of every layer.
         name: str.
 
@@ -73,6 +74,8 @@ def Pix2PixGenerator(
     _check_normalization(normalization)
     input_shape = input_shape or (*SIZES[variant], 3)
     step = STEPS[variant]
+    if len(input_shape) != 3:
+        raise InputError(f"input_shape must be (height, width, 3). Received: {input_shape}")
     # Below, an instance of a single pixel would be normalized to nothing.
     if any(side % step or side < 48 for side in input_shape[:2]):
         raise InputError(

@@ -45,6 +45,23 @@ def normalization(random):
             yield f"normalization{index}_weight{number}", weight
 
 
+def gradients(found):
+    """Of a weighted sum of what the normalizations above give, for one picture and for all."""
+    for index, (shape, _, settings) in enumerate(cases.NORMALIZATION):
+        for batch in (1, shape[0]):
+            x = tf.constant(found[f"normalization{index}_x"][:batch])
+            layer = tfa.layers.InstanceNormalization(**settings)
+            layer.build(shape)
+            layer.set_weights(
+                [found[f"normalization{index}_weight{n}"] for n in range(len(layer.weights))]
+            )
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                loss = tf.reduce_sum(layer(x) * cases.factors(x.shape))
+            for number, gradient in enumerate(tape.gradient(loss, [x, *layer.trainable_weights])):
+                yield f"normalization{index}_batch{batch}_gradient{number}", gradient
+
+
 def set_weights(model, random):
     """Random numbers everywhere: as built, offsets are 0 and factors 1."""
     model.set_weights([random.normal(0.1, 0.4, weight.shape) for weight in model.weights])
@@ -77,11 +94,32 @@ def transposed_network():
     return tf.keras.Model(inputs, layers.Conv2DTranspose(1, 4, strides=2, padding="same")(x))
 
 
-# `_weights.h5` is the older format of weights alone; the newer is inside `.keras`.
+def unet_network():
+    """Like pix2pix' generator; two layers have one shape, and half is a model of its own."""
+    inputs = layers.Input((8, 6, 3))
+    down = layers.Conv2D(4, 4, strides=2, padding="same")(inputs)
+    x = layers.LeakyReLU(0.2)(down)
+    x = layers.Conv2D(4, 3, padding="same", use_bias=False)(x)
+    x = tfa.layers.InstanceNormalization(center=False, scale=False, epsilon=1e-5)(x)
+    x = layers.LeakyReLU(0.2)(x)
+    x = layers.Conv2D(4, 3, padding="same", use_bias=False)(x)
+    x = layers.Concatenate()([x, down])
+    up = tf.keras.Sequential()
+    up.add(layers.Conv2DTranspose(5, 4, strides=2, padding="same", use_bias=False))
+    up.add(tfa.layers.InstanceNormalization())
+    up.add(layers.Dropout(0.5))
+    up.add(layers.ReLU())
+    x = layers.ZeroPadding2D()(up(x))
+    return tf.keras.Model(inputs, layers.Conv2D(1, 3, activation="tanh")(x))
+
+
+# `_weights.h5` is the older format of weights alone; the newer, `.weights.h5`,
+# is inside `.keras`.
 NETWORKS = [
     (maxout_network, [".h5", ".keras", "_weights.h5"]),
     (instance_network, [".h5", ".keras"]),
     (transposed_network, [".h5"]),
+    (unet_network, [".h5", ".keras", "_weights.h5", ".weights.h5"]),
 ]
 
 
@@ -109,6 +147,7 @@ def main():
         **dict(normalization(random)),
         **dict(networks(random, folder)),
     }
+    found.update(gradients(found))
     np.savez_compressed(folder / "reference.npz", **found)
 
 

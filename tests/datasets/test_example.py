@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_saliency.datasets import Example
-from keras_saliency.datasets.example import check_split, example_inside
+from keras_saliency.datasets.example import at_size, check_split, example_inside
 from keras_saliency.errors import InputError
 
 POINTS = [[0.0, 0.0], [-0.6, 1.0], [3.4, 2.4], [3.5, 1.0], [1.0, np.nan], [1.0, 2.6]]
@@ -53,3 +53,17 @@ def test_an_unknown_split_names_the_known_ones():
     check_split("val", ("train", "val"))
     with pytest.raises(InputError, match=r"one of train, val\. Received: 'dev'"):
         check_split("dev", ("train", "val"))
+
+
+def test_an_example_at_another_size_keeps_where_people_looked():
+    """The corners stay the corners: a pixel's center is half a pixel from its edge."""
+    corners = np.array([[-0.5, -0.5], [1919.5, 1079.5], [959.5, 539.5]], "float32")
+    example = Example("a.jpg", (1080, 1920), corners, "a.jpg", observers=np.arange(3), exif=False)
+    smaller = at_size(example, (140, 250))
+    assert smaller.size == (140, 250) and smaller.file_size == (1080, 1920)
+    expected = [[-0.5, -0.5], [249.5, 139.5], [124.5, 69.5]]
+    np.testing.assert_allclose(smaller.fixations, expected, atol=1e-4)
+    assert (smaller.name, smaller.image_path, smaller.exif) == ("a.jpg", "a.jpg", False)
+    again = at_size(smaller, (540, 960))
+    assert again.file_size == (1080, 1920)
+    np.testing.assert_allclose(again.fixations, at_size(example, (540, 960)).fixations, atol=1e-3)

@@ -9,7 +9,7 @@ from run_folders import assert_same_weights, metrics
 from train_juntingnet import PAPER, PAPER_DISTRIBUTION, parse_args
 
 from keras_saliency import map_files, prediction
-from keras_saliency.datasets import Example, synthetic
+from keras_saliency.datasets import synthetic
 from keras_saliency.errors import InputError
 
 TINY = {
@@ -143,19 +143,6 @@ def test_a_recipe_is_saved_on_the_way(name):
     recipe = getattr(train_juntingnet, name)
     for every in ("validate_every", "checkpoint_every", "predict_every"):
         assert recipe[every] <= recipe["epochs"] / 2
-
-
-def test_a_picture_is_not_judged_by_its_mirror_image():
-    random = np.random.default_rng(0)
-    pictures = random.integers(0, 256, (20, 8, 8, 3)).astype("uint8")
-    both = [*pictures, *pictures[:, :, ::-1]]
-    examples = [
-        Example(str(i), (8, 8), np.zeros((0, 2)), image=image) for i, image in enumerate(both)
-    ]
-    args = parse_args(["--set", "hold_out=0.25"])
-    kept, held = train_juntingnet.held_out(args, examples, [])
-    assert (len(kept), len(held)) == (30, 10)
-    assert not {int(e.name) % 20 for e in kept} & {int(e.name) % 20 for e in held}
 
 
 def test_weight_decay_is_the_papers_gradient():

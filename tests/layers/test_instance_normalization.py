@@ -67,6 +67,12 @@ def test_half_precision_moments_are_taken_in_float32():
     np.testing.assert_allclose(keras.ops.cast(layer(half), "float32"), expected, atol=0.05)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_throughout(dtype):
+    layer = InstanceNormalization(dtype=dtype)
+    assert layer(keras.ops.cast(X, dtype)).dtype == dtype
+
+
 def test_height_and_width_may_be_unknown():
     inputs = keras.Input((None, None, 4))
     model = keras.Model(inputs, InstanceNormalization()(inputs))
@@ -87,3 +93,87 @@ def test_configs_of_tensorflow_addons_load():
     assert registered is InstanceNormalization
     layer = registered.from_config(config)
     assert (layer.epsilon, layer.center, layer.scale) == (1e-5, True, False)
+
+
+FUSED = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's kernel")
+
+
+def unfused(settings):
+    """Keras' own layer of one group a channel."""
+    return keras.layers.GroupNormalization(groups=-1, **settings)
+
+
+@FUSED
+@pytest.mark.parametrize("shape", [(1, 9, 16, 8), (4, 9, 16, 8), (1, 72, 128, 16), (2, 1, 2, 8)])
+@pytest.mark.parametrize("settings", [{}, {"epsilon": 1e-5, "center": False, "scale": False}])
+def test_the_fused_kernel_gives_kerass_numbers_and_gradients(shape, settings):
+    import tensorflow as tf
+
+    from keras_saliency import kernels
+
+    random = np.random.default_rng(0)
+    x = tf.constant(random.normal(3, 2, shape), "float32")
+    weight = tf.constant(random.normal(size=shape), "float32")
+    factors = random.normal(1, 0.5, (2, shape[-1]))
+    found = []
+    for layer in (InstanceNormalization(**settings), unfused(settings)):
+        layer.build(shape)
+        layer.set_weights(factors[: len(layer.weights)])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+            loss = tf.reduce_sum(y * weight)
+        variables = [w.value for w in layer.trainable_weights]
+        found.append([y, *tape.gradient(loss, [x, *variables])])
+    assert kernels.can_normalize_instances(x, -1, 1e-5)
+    for ours, theirs in zip(*found, strict=True):
+        scale = max(1, np.abs(theirs).max())
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
+
+
+def test_far_from_zero_it_is_no_worse_than_kerass_own():
+    far = X + 1000
+    errors = [
+        np.abs(np.asarray(layer(far)) - by_numpy(far, 1e-3)).max()
+        for layer in (InstanceNormalization(), unfused({"epsilon": 1e-3}))
+    ]
+    assert errors[0] <= 1.1 * errors[1] < 1e-3
+
+
+@FUSED
+def test_where_the_fused_kernel_runs():
+    """Batches of known size, channels last, an epsilon that every device takes."""
+    import tensorflow as tf
+
+    def operations(shape, dtype="float32", **settings):
+        layer = InstanceNormalization(dtype=dtype, **settings)
+        layer.build(shape)
+        function = tf.function(layer)
+        graph = function.get_concrete_function(tf.TensorSpec(shape, layer.compute_dtype)).graph
+        return {operation.type for operation in graph.get_operations()}
+
+    assert "FusedBatchNormV3" in operations((1, 4, 4, 3))
+    assert "FusedBatchNormV3" in operations((4, None, None, 3))
+    assert "FusedBatchNormV3" in operations((4, 4, 4, 3), "mixed_bfloat16")
+    for shape, settings in (
+        ((None, 4, 4, 3), {}),
+        ((64, 4, 4, 3), {}),
+        ((4, 16, 3), {}),
+        ((4, 4, 4, 3), {"axis": 1}),
+        ((4, 4, 4, 3), {"epsilon": 1e-6}),
+        ((4, 4, 4, 3), {"dtype": "float64"}),
+    ):
+        assert "FusedBatchNormV3" not in operations(shape, **settings), (shape, settings)
+
+
+def test_arguments_survive_the_config():
+    layer = InstanceNormalization(
+        epsilon=1e-4, center=False, scale=True, axis=1, gamma_initializer="zeros"
+    )
+    twin = InstanceNormalization.from_config(layer.get_config())
+    assert twin.get_config() == layer.get_config()
+    assert (twin.epsilon, twin.center, twin.scale, twin.axis) == (1e-4, False, True, 1)
+    layer.build((2, 5, 4, 4))  # Keras' config then says groups=5, which does not fit others
+    twin = InstanceNormalization.from_config(layer.get_config())
+    twin.build((2, 7, 4, 4))
+    assert twin.gamma.shape == (7,)

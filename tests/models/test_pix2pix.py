@@ -282,6 +282,7 @@ def test_mixed_precision_ends_in_float32():
         ({"normalization": "group"}, "normalization"),
         ({"input_shape": (150, 256, 3)}, "150x256"),
         ({"input_shape": (32, 64, 3)}, "32x64"),
+        ({"input_shape": (144, 256)}, "height, width, 3"),
         ({"variant": "isola256", "input_shape": (144, 256, 3)}, "144x256"),
     ],
 )
