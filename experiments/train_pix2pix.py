@@ -104,18 +104,9 @@ def main(argv=None):
     done = runs.epochs_behind(args, run_dir)
     training.prepare(args)
 
-    from keras_saliency import SaliencyGAN, models, pipeline
+    from keras_saliency import pipeline
 
-    # Networks
-    normalization = None if args.normalization == "none" else args.normalization
-    generator = models.Pix2PixGenerator(
-        args.variant, (*args.size, 3), args.layout, normalization=normalization,
-        dropout=args.dropout, test_dropout=args.test_dropout, width=args.width,
-    )  # fmt: skip
-    discriminator = models.PatchGANDiscriminator(
-        args.size, args.discriminator_filters, normalization
-    )
-    gan = SaliencyGAN(generator, discriminator)
+    gan = build(args)
 
     # Data; a picture that cannot be read is found before anything is written
     source = pipeline.load(train, loaded_size(args), sigma)
@@ -145,8 +136,8 @@ def main(argv=None):
         )  # fmt: skip
 
     # Export and scores
-    table = runs.finish(run_dir, generator, "pix2pix", test, sigma, f"{args.data} {scored}")
-    if args.hold_out:
+    table = runs.finish(run_dir, gan.generator, "pix2pix", test, sigma, f"{args.data} {scored}")
+    if args.hold_out and args.epochs:
         say_best(run_dir, scores_of_held_out(run_dir, monitored))
     print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
 
@@ -164,6 +155,19 @@ def parse_args(argv):
         recipe["size"] = (256, 256)
     recipes.fill(args, recipe, CHOICES, RANGES)
     return args
+
+
+def build(args):
+    """Both networks."""
+    from keras_saliency import SaliencyGAN, models
+
+    normalization = None if args.normalization == "none" else args.normalization
+    generator = models.Pix2PixGenerator(
+        args.variant, (*args.size, 3), args.layout, normalization=normalization,
+        dropout=args.dropout, test_dropout=args.test_dropout, width=args.width,
+    )  # fmt: skip
+    judge = models.PatchGANDiscriminator(args.size, args.discriminator_filters, normalization)
+    return SaliencyGAN(generator, judge)
 
 
 def loaded_size(args):
@@ -228,11 +232,12 @@ def callbacks_of(args, run_dir, gan, monitored, test, sigma):
 
 
 def scores_of_held_out(run_dir, held):
-    """By name, each score by epoch; the first one chooses."""
+    """By name, each score that there is, by epoch; the first one chooses."""
     looked = any(len(example.fixations) for example in held)
     names = ("nss", "cc", "kld") if looked else ("cc", "kld")
     metrics = os.path.join(run_dir, "metrics.csv")
-    return {name: choosing.scores_of(metrics, f"val_{name}") for name in names}
+    found = {name: choosing.scores_of(metrics, f"val_{name}") for name in names}
+    return {name: known for name, values in found.items() if (known := choosing.finite(values))}
 
 
 def draw_epochs(run_dir, shown, predictions, scores):
@@ -251,7 +256,7 @@ def say_best(run_dir, scores):
     """Names the best of the generators that were kept."""
     folder = os.path.join(run_dir, "epochs")
     kept = choosing.epochs_in(folder) if os.path.isdir(folder) else {}
-    chooses, values = next(iter(scores.items()))
+    chooses, values = next(iter(scores.items()), ("", {}))
     known = {epoch: value for epoch, value in values.items() if epoch in kept}
     if known:
         best = choosing.best(known)

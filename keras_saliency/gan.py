@@ -93,7 +93,8 @@ class SaliencyGAN(keras.Model):
                 loss (the authors' code, pix2pix) or their "sum".
             schedule: "content": the generator alone, on the content loss.
                 "alternate": one batch for the discriminator, the next for the
-                generator (SalGAN). "joint": both from every batch (pix2pix).
+                generator (SalGAN). "joint": both from every batch, the
+                discriminator first (pix2pix).
             metrics: list of `keras.metrics`, such as `metrics.NSS()`.
             jit_compile, **kwargs: as in `keras.Model.compile`.
 
