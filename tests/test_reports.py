@@ -1,6 +1,6 @@
 """A report's curves, filters and sheets show what the run's files and models hold."""
 
-import types
+import dataclasses
 
 import keras
 import matplotlib
@@ -381,12 +381,13 @@ def test_only_the_drawn_pictures_are_read(sheet, tmp_path):
 @pytest.mark.parametrize("shape", [(48, 64), (48, 64, 1), (6, 8)])
 def test_without_fixations_the_density_is_the_truth_and_cc_ranks(sheet, shape):
     examples = [
-        types.SimpleNamespace(
-            name=each.name, size=each.size, image=each.image, image_path=None,
-            fixations=np.zeros((0, 2), "float32"), density=np.random.default_rng(0).random(shape),
+        dataclasses.replace(
+            each,
+            fixations=np.zeros((0, 2), "float32"),
+            density=np.random.default_rng(0).random(shape),
         )
         for each in examples_of(3)
-    ]  # fmt: skip
+    ]
     scored = rows_of(examples, [0.1, 0.9, 0.5], "cc", nss=NAN)
     rows, titles, _ = sheet(examples, scored)
     assert names(rows) == ["1", "2", "0"] and rows[0].lines[1] == "best by CC"

@@ -179,7 +179,7 @@ def test_weight_decay_is_the_papers_gradient():
         (["--set", "patience=-1"], "patience is 0 to"),
         (["--epochs", "3", "--set", "epochs=4"], "given twice"),
         (["--set", "patience=3"], "hold_out=0.2"),
-        (["--set", "hold_out=0.05"], "leaves nothing"),
+        (["--set", "hold_out=0.99"], "leaves nothing"),
         (["--size", "31x40"], "sides must be even"),
     ],
 )
