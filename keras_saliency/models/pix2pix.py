@@ -10,7 +10,12 @@ import keras
 from keras import layers
 
 from keras_saliency.errors import InputError
-from keras_saliency.layers import AlwaysDropout, InstanceNormalization
+from keras_saliency.layers import (
+    AlwaysDropout,
+    InstanceNormalization,
+    MatrixConv2D,
+    MatrixConv2DTranspose,
+)
 
 SIZES = {"cat2000": (144, 256), "isola256": (256, 256)}
 # A side of the input must divide by this, so that the decoder meets the encoder.
@@ -215,7 +220,7 @@ def _doubled(x, filters, kernel, name, size=None):
     filters = max(1, round(filters))
     if kernel == 4:
         return layers.Conv2DTranspose(filters, 4, padding="same", **options)(x)
-    x = layers.Conv2DTranspose(filters, 3, padding="valid", **options)(x)
+    x = MatrixConv2DTranspose(filters, 3, padding="valid", **options)(x)
     beyond = [(1, found - 1 - wanted) for found, wanted in zip(x.shape[1:3], size, strict=True)]
     return layers.Cropping2D(beyond, name=f"{name}_border")(x)
 
@@ -240,7 +245,9 @@ def _normalized(x, normalization, name):
 
 def _convolution(filters, kernel, name, **options):
     filters = max(1, round(filters))
-    return layers.Conv2D(filters, kernel, kernel_initializer=_normal(), name=name, **options)
+    # 3x3 kernels are those of the smallest maps.
+    convolution = MatrixConv2D if kernel == 3 else layers.Conv2D
+    return convolution(filters, kernel, kernel_initializer=_normal(), name=name, **options)
 
 
 def _normal(mean=0.0):
