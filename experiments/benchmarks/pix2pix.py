@@ -3,7 +3,8 @@
     python3 -m venv /tmp/torch && /tmp/torch/bin/pip install torch==2.13.0 numpy
     python experiments/benchmarks/pix2pix.py --torch /tmp/torch/bin/python
 
-Both do the same, in processes of their own, one after the other:
+Both do the same, one after the other, every time in a process of its own: after
+some others it would be slower, in full memory.
 
 - joint step: the discriminator's step on a real and a painted map, then the
   generator's against it and on 100 times L1; 144x256 pixels, Adam(1e-5, 0.5);
@@ -40,7 +41,10 @@ CASES = {
     "joint step, 64 filters, batch 4": ("joint", 64, 4),
     "U-Net alone, L1": ("content", 64, 1),
 }
-VARIED, BARE = "joint step, 64 filters", "no normalization"
+VARIED = "joint step, 64 filters"
+UNFUSED = "Keras' GroupNormalization instead of the fused kernel"
+PLAIN_ADAM, BARE = "Keras' Adam instead of FusedAdam", "no normalization"
+VARIANTS = (UNFUSED, PLAIN_ADAM, BARE)
 
 
 def median_ms(function):
@@ -62,35 +66,24 @@ def batch(pictures):
 # Ours
 
 
-def time_ours():
+def time_ours(what, precision):
+    from unittest import mock
+
     from keras_saliency import training
 
     training.load_tensorflow()
     import keras
 
-    found = {}
-    for precision, policy in PRECISIONS.items():
-        keras.config.set_dtype_policy(policy)
-        times = {name: time_step(*case) for name, case in CASES.items()}
-        found[precision] = {"times": times, "variants": time_variants()}
-    return found
-
-
-def time_variants():
-    from unittest import mock
-
-    import keras
-
     from keras_saliency import kernels
 
-    case = CASES[VARIED]
-    with mock.patch.object(kernels, "can_normalize_instances", lambda *_: False):
-        unfused = time_step(*case)
-    return {
-        "Keras' GroupNormalization instead of the fused kernel": unfused,
-        "Keras' Adam instead of FusedAdam": time_step(*case, adam=keras.optimizers.Adam),
-        BARE: time_step(*case, normalization=None),
-    }
+    keras.config.set_dtype_policy(PRECISIONS[precision])
+    case = CASES.get(what, CASES[VARIED])
+    if what == UNFUSED:
+        with mock.patch.object(kernels, "can_normalize_instances", lambda *_: False):
+            return time_step(*case)
+    if what == PLAIN_ADAM:
+        return time_step(*case, adam=keras.optimizers.Adam)
+    return time_step(*case, normalization=None if what == BARE else "instance")
 
 
 def time_step(schedule, filters, pictures, normalization="instance", adam=None):
@@ -100,8 +93,6 @@ def time_step(schedule, filters, pictures, normalization="instance", adam=None):
 
     from keras_saliency import SaliencyGAN, models, optimizers
 
-    tf.get_logger().setLevel("ERROR")  # it warns that every case is traced anew
-    keras.backend.clear_session()
     adam = adam or optimizers.FusedAdam
     generator = models.Pix2PixGenerator(input_shape=(*SIZE, 3), normalization=normalization)
     discriminator = models.PatchGANDiscriminator(SIZE, filters, normalization)
@@ -126,13 +117,10 @@ def time_step(schedule, filters, pictures, normalization="instance", adam=None):
 # PyTorch's
 
 
-def time_torch():
+def time_torch(what, precision):
     import torch
 
-    found = {"version": torch.__version__}
-    for precision, half in (("float32", False), ("bfloat16", True)):
-        found[precision] = {name: fastest(*case, half) for name, case in CASES.items()}
-    return found
+    return *fastest(*CASES[what], precision == "bfloat16"), torch.__version__
 
 
 def fastest(*case):
@@ -250,20 +238,23 @@ def main():
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--torch", metavar="PYTHON", help="python of an environment with PyTorch")
-    parser.add_argument("--times-of", choices=("ours", "torch"), help=argparse.SUPPRESS)
+    parser.add_argument("--time", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.times_of:
-        print(json.dumps({"ours": time_ours, "torch": time_torch}[args.times_of]()))
+    if args.time:
+        whose, *what = args.time
+        print(json.dumps({"ours": time_ours, "torch": time_torch}[whose](*what)))
         return
-    ours = times_of("ours", sys.executable)
-    theirs = times_of("torch", args.torch) if args.torch else None
-    print(report(ours, theirs))
+    ours = times_of("ours", sys.executable, (*CASES, *VARIANTS))
+    print(report(ours, times_of("torch", args.torch, CASES) if args.torch else None))
 
 
-def times_of(whose, python):
-    command = [python, os.path.abspath(__file__), "--times-of", whose]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+def times_of(whose, python, names):
+    found = {}
+    for what in ((name, precision) for name in names for precision in PRECISIONS):
+        command = [python, os.path.abspath(__file__), "--time", whose, *what]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        found[what] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def report(ours, theirs):
@@ -273,20 +264,18 @@ def report(ours, theirs):
 
     head = f"{runs.processor()}, {os.cpu_count()} cores, {platform.python_version()}, "
     head += ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow", "keras"))
-    head += f", torch {theirs['version']}" if theirs else ""
+    head += f", torch {next(iter(theirs.values()))[2]}" if theirs else ""
     steps = [("ms a picture", "precision", "ours", "PyTorch", "ratio", "PyTorch's fastest")]
-    for name in CASES:
-        for precision in PRECISIONS:
-            mine = ours[precision]["times"][name]
-            other, how = theirs[precision][name] if theirs else (float("nan"), "")
-            cells = f"{mine:.1f}", f"{other:.1f}", f"{other / mine:.2f}", how
-            steps.append((name, precision, *cells))
+    for what in ((name, precision) for name in CASES for precision in PRECISIONS):
+        other, how, _ = theirs[what] if theirs else (float("nan"), "", "")
+        cells = f"{ours[what]:.1f}", f"{other:.1f}", f"{other / ours[what]:.2f}", how
+        steps.append((*what, *cells))
     share = "instance normalization's share"
-    changes = [(f"{VARIED}, batch 1: ms", "as it is", *ours["float32"]["variants"], share)]
+    changes = [(f"{VARIED}, batch 1: ms", "as it is", *VARIANTS, share)]
     for precision in PRECISIONS:
-        as_it_is, variants = ours[precision]["times"][VARIED], ours[precision]["variants"]
-        cells = [f"{ms:.1f}" for ms in (as_it_is, *variants.values())]
-        changes.append((precision, *cells, f"{1 - variants[BARE] / as_it_is:.0%}"))
+        times = [ours[name, precision] for name in (VARIED, *VARIANTS)]
+        cells = [f"{ms:.1f}" for ms in times]
+        changes.append((precision, *cells, f"{1 - times[-1] / times[0]:.0%}"))
     return "\n\n".join([head, table(steps), table(changes)])
 
 
