@@ -76,6 +76,31 @@ def _check_mixed_precision(config, x, expected):
     np.testing.assert_allclose(got, expected, rtol=0.05, atol=0.05)
 
 
+def check_same(first, second, x):
+    """Two layers with the same weights give the same outputs and gradients.
+
+    Args:
+        first, second: `keras.Layer`, not yet built.
+        x: float32 array, a batch.
+    """
+    import tensorflow as tf
+
+    x = tf.constant(x)
+    found = []
+    for layer in (first, second):
+        layer.build(x.shape)
+        random = np.random.default_rng(1)
+        layer.set_weights([random.normal(size=w.shape) for w in layer.weights])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+            loss = tf.reduce_sum(y**2)
+        found.append([y, *tape.gradient(loss, [x, *(w.value for w in layer.weights)])])
+        assert tuple(y.shape) == tuple(layer.compute_output_shape(x.shape))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * np.abs(theirs).max())
+
+
 NOT_MAPS = [
     np.zeros((0, 4)),
     np.zeros(4),

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from checks import check_layer
+from checks import check_layer, check_same
 
 from keras_saliency.layers import MatrixConv2DTranspose
 
@@ -23,23 +23,8 @@ CASES = [
 @pytest.mark.parametrize("settings", CASES)
 @pytest.mark.parametrize("size", [(5, 8), (1, 1), (2, 7)])
 def test_outputs_and_gradients_are_kerass(settings, size):
-    import tensorflow as tf
-
-    x = tf.constant(X[:, : size[0], : size[1]])
-    found = []
-    for cls in (MatrixConv2DTranspose, keras.layers.Conv2DTranspose):
-        layer = cls(6, **settings)
-        layer.build(x.shape)
-        random = np.random.default_rng(1)
-        layer.set_weights([random.normal(size=w.shape) for w in layer.weights])
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = layer(x)
-            loss = tf.reduce_sum(y**2)
-        found.append([y, *tape.gradient(loss, [x, *(w.value for w in layer.weights)])])
-        assert tuple(y.shape) == tuple(layer.compute_output_shape(x.shape))
-    for ours, theirs in zip(*found, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * np.abs(theirs).max())
+    layers = MatrixConv2DTranspose(6, **settings), keras.layers.Conv2DTranspose(6, **settings)
+    check_same(*layers, X[:, : size[0], : size[1]])
 
 
 @pytest.mark.parametrize("settings", CASES[:4])
