@@ -72,21 +72,30 @@ def scores_of(metrics_csv: str, column: str) -> dict[int, float]:
         ...     scores_of(path, "val_cc")
         {2: 0.4}
     """
-    try:
-        with open(metrics_csv, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise InputError(
-            f"no such file: {metrics_csv}; a run writes it after its first epoch"
-        ) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{metrics_csv} cannot be read as CSV ({error})") from error
+    rows = rows_of(metrics_csv)
     if not rows or "epoch" not in rows[0]:
         raise InputError(f"{metrics_csv} is not a run's metrics.csv: it has no epochs")
     try:
         return {int(row["epoch"] or ""): float(row[column]) for row in rows if row.get(column)}
     except ValueError as error:
         raise InputError(f"{metrics_csv}: {column} is not numbers by epoch ({error})") from None
+
+
+def rows_of(metrics_csv: str) -> list[dict[str, str]]:
+    """The rows of a run's `metrics.csv`, one an epoch, as they stand there.
+
+    Raises:
+        InputError: if there is no such file, or it is not CSV.
+    """
+    try:
+        with open(metrics_csv, encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise InputError(
+            f"no such file: {metrics_csv}; a run writes it after its first epoch"
+        ) from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{metrics_csv} cannot be read as CSV ({error})") from error
 
 
 def lower_is_better(score: str) -> bool:

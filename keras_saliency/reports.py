@@ -4,14 +4,13 @@ Reference: Chalk and Coyne, "An exploration of Shallow Convolutional Networks
 for Saliency Prediction", University of Bristol 2020, Fig. 2 to 5.
 """
 
-import csv
 import math
 from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
 
-from keras_saliency import files, pictures, sheets
+from keras_saliency import choosing, files, pictures, sheets
 from keras_saliency.errors import InputError
 from keras_saliency.protocols import LOWER_IS_BETTER, heading
 from keras_saliency.truths import Truths
@@ -189,13 +188,7 @@ def _read(path):
     Curves: by name, the epochs and values of each phase. Borders: between which
     epochs, and between which phases.
     """
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise InputError(f"no such file: {path}; a run writes it after its first epoch") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as CSV ({error})") from error
+    rows = choosing.rows_of(path)
     columns = {name: _numbers(rows, name, path) for name in ("epoch", *LOSSES)}
     epochs = columns.pop("epoch")
     loss = next((name for name in LOSSES if np.isfinite(columns[name]).any()), None)
