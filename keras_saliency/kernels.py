@@ -52,6 +52,16 @@ def normalize_instances(inputs, gamma, beta, epsilon: float):
     return one(inputs) if len(pictures) == 1 else tf.concat([one(p) for p in pictures], 0)
 
 
+def product_on_its_side(matrix, other):
+    """`transpose(matrix)` times `other`, without ever moving `matrix`, also in the gradients.
+
+    Example:
+        >>> product_on_its_side(tf.constant([[1.0], [2.0]]), tf.constant([[3.0], [4.0]])).numpy()
+        array([[11.]], dtype=float32)
+    """
+    return tf.matmul(matrix, other, transpose_a=True)
+
+
 def adam_step(variable, momentum, velocity, gradient, step, rate, beta_1, beta_2, epsilon):
     """One step of Adam, in place: reads and writes each number once.
 

@@ -31,10 +31,12 @@ class MatrixConv2DTranspose(keras.layers.Conv2DTranspose):
             return super().call(inputs)
         rows, columns = self.kernel_size
         kernel = ops.reshape(self.kernel, (-1, channels))
-        spread = ops.matmul(ops.reshape(inputs, (-1, channels)), ops.transpose(kernel))
-        spread = ops.reshape(spread, (-1, height, width, rows, columns, self.filters))
-        down = _overlapped([spread[:, :, :, i] for i in range(rows)], 1, self.strides[0])
-        outputs = _overlapped([down[:, :, :, j] for j in range(columns)], 2, self.strides[1])
+        # The kernel, by far the larger, comes first: see MatrixConv2D.
+        spread = ops.matmul(kernel, ops.transpose(ops.reshape(inputs, (-1, channels))))
+        shape = (-1, height, width, rows, columns, self.filters)
+        spread = ops.reshape(ops.transpose(spread), shape)
+        down = _overlapped(ops.unstack(spread, rows, 3), 1, self.strides[0])
+        outputs = _overlapped(ops.unstack(down, columns, 3), 2, self.strides[1])
         if self.use_bias:
             outputs = ops.add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
