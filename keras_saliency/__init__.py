@@ -40,6 +40,7 @@ _SUBMODULES = (
     "losses",
     "map_files",
     "maps",
+    "mat_files",
     "metrics",
     "models",
     "optimizers",

@@ -1,12 +1,15 @@
 """Picture files in, picture files out."""
 
+import os
+
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from keras_saliency import files
 from keras_saliency.errors import InputError
 
 MAX_PIXELS = 100_000_000  # a larger one is a mistake or a decompression bomb
+_TAIL = 65536  # bytes at the end of a PNG that are searched for a late EXIF block
 
 
 def read(path: str, exif: bool = True) -> np.ndarray:
@@ -41,6 +44,47 @@ def read(path: str, exif: bool = True) -> np.ndarray:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} does not decode as a picture ({error})") from error
+
+
+def size(path: str, exif: bool = True) -> tuple[int, int]:
+    """Height and width as `read` gives them, from the file's header alone.
+
+    Raises:
+        InputError: names the file that is missing, damaged, no picture, or
+            larger than `MAX_PIXELS`.
+    """
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            if picture.format == "TIFF":
+                # `size` is turned already, in newer versions of Pillow.
+                width, height = picture.tag_v2[256], picture.tag_v2[257]
+            if width * height > MAX_PIXELS:
+                raise InputError(f"{path} is too large: {width}x{height} pixels")
+            turned = exif and _orientation(picture, path) in (5, 6, 7, 8)
+            return (width, height) if turned else (height, width)
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path} is not a picture, or of a kind that Pillow cannot read") from None
+    except (OSError, SyntaxError, ValueError, KeyError, Image.DecompressionBombError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} does not open as a picture ({error})") from error
+
+
+def _orientation(picture, path):
+    # Pillow decodes a whole PNG to see whether EXIF follows the pixels.
+    late = picture.format == "PNG" and _has_late_exif(path)
+    exif = picture.getexif() if late else Image.Image.getexif(picture)
+    return exif.get(ExifTags.Base.Orientation)
+
+
+def _has_late_exif(path):
+    with open(path, "rb") as file:
+        file.seek(max(os.path.getsize(path) - _TAIL, 0))
+        tail = file.read()
+    return any(mark in tail for mark in (b"eXIf", b"Raw profile type exif", b"tiff:Orientation"))
 
 
 def of(example) -> np.ndarray:

@@ -9,6 +9,14 @@ hypothesis.settings.register_profile("here", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("here")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def keras_home(tmp_path_factory):
+    """What tests keep for the next time is not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras-home")))
+        yield
+
+
 @pytest.fixture
 def small_gan():
     """Makes an uncompiled SaliencyGAN of tiny SalGAN networks for 32x32 pictures."""

@@ -15,7 +15,7 @@ PACKAGE = pathlib.Path(keras_saliency.__file__).parent
 LEVELS = [
     {"errors", "progress", "bootstrap", "kernels"},
     {"files"},
-    {"layers", "optimizers", "scores", "maps", "pictures", "auc"},
+    {"layers", "optimizers", "scores", "maps", "pictures", "auc", "mat_files"},
     {"losses", "metrics", "models", "datasets", "densities", "legacy"},
     {"map_files", "classical", "protocols", "emd", "sheets", "submissions"},
     {"truths", "comparison", "reported", "augmentation", "recipes", "choosing"},

@@ -1,14 +1,12 @@
 """CAT2000: 20 categories of 100 pictures with the fixations of 18 observers."""
 
-import concurrent.futures
 import itertools
 import os
 
 import numpy as np
-from PIL import Image
-from scipy import io
 
-from keras_saliency import progress
+from keras_saliency import mat_files, pictures
+from keras_saliency.datasets import index
 from keras_saliency.datasets.example import Example, check_split
 from keras_saliency.errors import InputError
 
@@ -53,6 +51,8 @@ def load(data_dir: str, split: str = "train", limit: int | None = None) -> list[
 
     Example:
         >>> import tempfile
+        >>> from PIL import Image
+        >>> from scipy import io
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     stimuli, locations = (
         ...         os.path.join(folder, "trainSet", name, "Action")
@@ -81,13 +81,14 @@ def load(data_dir: str, split: str = "train", limit: int | None = None) -> list[
             "use the split 'all'"
         )
     names = _in_turn(chosen, limit)
-    bar = progress.Bar(len(names), "pictures")
-    examples = []
-    with concurrent.futures.ThreadPoolExecutor() as threads:
-        for example in threads.map(lambda name: _example(root, name, split != "test"), names):
-            examples.append(example)
-            bar.update(len(examples))
-    return examples
+    looked_at = split != "test"
+    return index.examples(
+        f"cat2000-{'looked-at' if looked_at else 'test'}",
+        root,
+        names,
+        lambda name: _paths(root, name),
+        lambda name: _example(root, name, looked_at),
+    )
 
 
 def _root(data_dir, name):
@@ -141,47 +142,37 @@ def _in_turn(files, limit):
     return ["/".join(path) for path in itertools.chain.from_iterable(paths) if path in chosen]
 
 
+def _paths(root, name):
+    """Of a picture, its fixations and its published density."""
+    stem = os.path.splitext(name)[0].split("/")
+    return (
+        os.path.join(root, "Stimuli", *name.split("/")),
+        os.path.join(root, "FIXATIONLOCS", *stem) + ".mat",
+        os.path.join(root, "FIXATIONMAPS", *stem) + ".jpg",
+    )
+
+
 def _example(root, name, looked_at):
-    path = os.path.join(root, "Stimuli", *name.split("/"))
-    size = _size(path)
+    path, locations, density_path = _paths(root, name)
+    # As stored: an EXIF tag does not turn them.
+    size = pictures.size(path, exif=False)
     if not looked_at:
         return Example(name, size, np.zeros((0, 2), "float32"), path, exif=False)
-    stem = os.path.splitext(name)[0].split("/")
-    density_path = os.path.join(root, "FIXATIONMAPS", *stem) + ".jpg"
     return Example(
         name,
         size,
-        _fixations(os.path.join(root, "FIXATIONLOCS", *stem) + ".mat", size),
+        _fixations(locations, size),
         path,
         density_path=density_path if os.path.isfile(density_path) else None,
         exif=False,
     )
 
 
-def _size(path):
-    """Height and width as stored: an EXIF tag does not turn them."""
-    try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path} does not open as a picture ({type(error).__name__}): it is damaged; "
-            "unpack it again"
-        ) from error
-
-
 def _fixations(path, size):
     """Where the file's `fixLocs` is not zero: float32 `(n, 2)`, x and y from 0."""
     if not os.path.isfile(path):
         raise InputError(f"no such file: {path}; each of trainSet's pictures has one, unpack it")
-    try:
-        found = io.loadmat(path, variable_names=["fixLocs"])
-    except Exception as error:  # SciPy raises half a dozen kinds on damaged files
-        raise InputError(
-            f"{path} cannot be read as a .mat file ({type(error).__name__}): it is damaged; "
-            "unpack it again"
-        ) from error
-    locations = np.asarray(found.get("fixLocs"))
+    locations = np.asarray(mat_files.read(path, "fixLocs")[0])
     if locations.dtype.kind not in "buif":
         raise InputError(f"{path} has no array fixLocs: it is not CAT2000's; unpack it again")
     if locations.shape != size:

@@ -9,7 +9,6 @@ import posixpath
 import zlib
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
 
 from keras_saliency import pictures
 from keras_saliency.datasets.example import Example, check_split, example_inside
@@ -19,8 +18,6 @@ CSV = "fixations.csv"
 HEADER = "image,x,y[,observer,duration_ms]"
 SIGMA = None  # depends on the screen and on how far away people sat: --pixels-per-degree
 SPLITS = ("all", "train", "test")
-
-_TAIL = 65536  # bytes at the end of a PNG that are searched for a late EXIF block
 
 
 def load(data_dir: str, split: str = "all", limit: int | None = None) -> list[Example]:
@@ -207,39 +204,9 @@ def _example(name, path, rows, columns):
     rows = np.frombuffer(rows).reshape(-1, 4)
     return example_inside(
         name,
-        _size(path),
+        pictures.size(path),
         rows[:, :2],
         observers=rows[:, 2] if "observer" in columns else None,
         durations_ms=rows[:, 3] if "duration_ms" in columns else None,
         image_path=path,
     )
-
-
-def _size(path):
-    """Height and width as `pictures.read` gives them, from the file's header alone."""
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            if picture.format == "TIFF":
-                # `size` is turned already, in newer versions of Pillow.
-                width, height = picture.tag_v2[256], picture.tag_v2[257]
-            if width * height > pictures.MAX_PIXELS:
-                raise InputError(f"{path} is too large: {width}x{height} pixels")
-            # Pillow decodes a whole PNG to see whether EXIF follows the pixels.
-            late = picture.format == "PNG" and _has_late_exif(path)
-            exif = picture.getexif() if late else Image.Image.getexif(picture)
-            turned = exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-            return (width, height) if turned else (height, width)
-    except UnidentifiedImageError:
-        raise InputError(f"{path} is not a picture, or of a kind that Pillow cannot read") from None
-    except (OSError, SyntaxError, ValueError, KeyError, Image.DecompressionBombError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} does not open as a picture ({error})") from error
-
-
-def _has_late_exif(path):
-    with open(path, "rb") as file:
-        file.seek(max(os.path.getsize(path) - _TAIL, 0))
-        tail = file.read()
-    return any(mark in tail for mark in (b"eXIf", b"Raw profile type exif", b"tiff:Orientation"))

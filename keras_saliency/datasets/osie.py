@@ -3,8 +3,8 @@
 import os
 
 import numpy as np
-from scipy import io
 
+from keras_saliency import mat_files
 from keras_saliency.datasets.example import check_split, example_inside
 from keras_saliency.errors import InputError
 
@@ -59,8 +59,9 @@ def _root(data_dir):
 
 def _records(path):
     """The file's records: `img`, and `subjects` with `fix_x`, `fix_y`, `fix_duration`."""
+    (cells,) = mat_files.read(path, "fixations", simplify=True)
+    cells = np.atleast_1d(cells)
     try:
-        cells = np.atleast_1d(io.loadmat(path, simplify_cells=True)["fixations"])
         for record in cells:
             if not {"img", "subjects"} <= set(record):
                 raise KeyError("img")
@@ -69,7 +70,7 @@ def _records(path):
             for subject in record["subjects"]:
                 if len({np.size(subject[f"fix_{field}"]) for field in ("x", "y", "duration")}) > 1:
                     raise ValueError("uneven")
-    except Exception as error:  # SciPy raises half a dozen kinds on damaged files
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(
             f"{path} cannot be read as OSIE's fixations.mat ({type(error).__name__}): "
             "it is damaged or another file; fetch it again"

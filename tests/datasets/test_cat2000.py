@@ -222,13 +222,13 @@ def test_a_missing_mat_is_named(tree):
 def test_a_cut_off_mat_is_named(tree, kept):
     path = tree / "trainSet" / "FIXATIONLOCS" / "Art" / "003.mat"
     path.write_bytes(path.read_bytes()[:kept])
-    refused(lambda: names_of(tree, "all"), str(path), "unpack it again")
+    refused(lambda: names_of(tree, "all"), str(path), "damaged", "fetch it again")
 
 
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        ({"other": np.eye(3)}, ["no array fixLocs"]),
+        ({"other": np.eye(3)}, ["no variable 'fixLocs'", "other"]),
         ({"fixLocs": "text"}, ["no array fixLocs"]),
         ({"fixLocs": {"x": 1}}, ["no array fixLocs"]),
         ({"fixLocs": np.zeros((48, 27))}, ["48x27", "27x48", "same archive"]),
@@ -246,4 +246,4 @@ def test_a_damaged_picture_is_named(tree):
     for part, split, number in (("trainSet", "all", 3), ("testSet", "test", 6)):
         path = tree / part / "Stimuli" / "Art" / f"00{number}.jpg"
         path.write_bytes(b"no picture")
-        refused(lambda split=split: names_of(tree, split), str(path), "unpack it again")
+        refused(lambda split=split: names_of(tree, split), str(path), "is not a picture")
