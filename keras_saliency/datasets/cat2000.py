@@ -16,7 +16,23 @@ SIGMA = 40.0
 SPLITS = ("train", "val", "all", "test")
 SCORED = "val"  # nobody outside has the fixations of "test"
 
+# Of the fixations, those of one pixel count once here: nobody published how many that are.
+COUNTS = {"train": (1600, None), "val": (400, None), "all": (2000, None), "test": (2000, None)}
+
 OFFERED = "CAT2000 is offered at https://saliency.mit.edu (trainSet.zip, testSet.zip)"
+# Addresses and MD5s: matthias-k/pysaliency, external_datasets/cat2000.py.
+ARCHIVES = [
+    (
+        "http://saliency.mit.edu/trainSet.zip",
+        "56ad5c77e6c8f72ed9ef2901628d6e48",
+        "pictures and fixations to train on",
+    ),
+    (
+        "http://saliency.mit.edu/testSet.zip",
+        "903ec668df2e5a8470aef9d8654e7985",
+        "pictures without fixations",
+    ),
+]
 
 
 def load(data_dir: str, split: str = "train", limit: int | None = None) -> list[Example]:

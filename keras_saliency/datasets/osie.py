@@ -1,5 +1,7 @@
 """OSIE: 700 photographs with the fixations of 15 observers."""
 
+import glob
+import hashlib
 import os
 
 import numpy as np
@@ -12,13 +14,31 @@ SIZE = (600, 800)  # height, width of every picture
 # Pixels of the picture, about one degree of visual angle: the authors' value.
 SIGMA = 24.0
 SPLITS = {"train": (0, 500), "test": (500, 700)}  # in file-name order
+# Fixations as counted in the authors' file: 98,321.
+COUNTS = {"train": (500, 69_876), "test": (200, 28_445)}
+
+OFFERED = "OSIE is offered at https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels"
+_COMMIT = "63223a0dba3b521861cb7f356ad13400ef4b3d03"
+# GitHub packs it anew each time, so that there is no checksum of the archive.
+ARCHIVES = [
+    (
+        "https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels/archive/"
+        + _COMMIT
+        + ".zip",
+        None,
+        "pictures and fixations",
+    )
+]
+# Of eye/fixations.mat, as in matthias-k/pysaliency, external_datasets/osie.py.
+_MD5 = "8efdf6fe66f38b6e70f854c7ff45aa70"
 
 
 def load(data_dir: str, split: str = "train", limit: int | None = None) -> list:
     """OSIE: everyday photographs, 15 observers, 3 seconds of free viewing.
 
     Reads `eye/fixations.mat` and the names in `stimuli/` below `data_dir` (or
-    its folder `data`, as in the authors' archive), no pixels. The first 500
+    its folder `data`, as in the authors' archive, or that of the archive
+    unpacked in it), no pixels. The first 500
     pictures in file-name order are "train", the last 200 "test". The file's
     coordinates count from 1 and are brought to 0.
 
@@ -43,18 +63,29 @@ def load(data_dir: str, split: str = "train", limit: int | None = None) -> list:
     return [_example(record, os.path.join(root, "stimuli")) for record in chosen]
 
 
+def describe(data_dir: str) -> str:
+    """Where it is, and whether its fixations are the published file, in a line.
+
+    Raises:
+        InputError: if there is no `eye/fixations.mat`.
+    """
+    root = _root(data_dir)
+    with open(os.path.join(root, "eye", "fixations.mat"), "rb") as file:
+        same = hashlib.file_digest(file, "md5").hexdigest() == _MD5
+    return f"OSIE in {root}, fixations.mat {'as published' if same else 'is not the published one'}"
+
+
 def _root(data_dir):
     if not data_dir:
         raise InputError("OSIE needs the folder that holds it: --data-dir DIR")
-    candidates = [os.path.join(data_dir, "data"), data_dir]
+    # A folder in it: GitHub's archive unpacked there.
+    packed = os.path.join(glob.escape(data_dir), "predicting-human-gaze-beyond-pixels*", "data")
+    candidates = [os.path.join(data_dir, "data"), data_dir, *sorted(glob.glob(packed))]
     for root in candidates:
         if os.path.isfile(os.path.join(root, "eye", "fixations.mat")):
             return root
     wanted = os.path.join(data_dir, "data", "eye", "fixations.mat")
-    raise InputError(
-        f"no such file: {wanted}; OSIE is offered at "
-        "https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels"
-    )
+    raise InputError(f"no such file: {wanted}; {OFFERED}")
 
 
 def _records(path):

@@ -192,7 +192,7 @@ def test_part_of_the_categories_and_others_load(tree):
 
 
 def test_it_can_be_trained_on_and_scored():
-    assert "cat2000" in training.TRAINABLE
+    assert "cat2000" in training.DATASETS
     assert training.test_split("cat2000") == "val"
 
 
