@@ -36,18 +36,14 @@ def parse_args(argv):
     add("a", metavar="A.csv", help="one model's scores, from evaluate.py --csv")
     add("b", metavar="B.csv", help="the other's, of the same pictures")
     add("--sheet", default="", metavar="OUT.png", help="draw the pictures that differ most")
-    add(
-        "--data",
-        choices=training.DATASETS,
-        help="their dataset: what papers report for it, and --sheet",
-    )
+    training.add_data(parser, default=None)  # what papers report for it, and --sheet
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
     add("--split", default="", help="default: test; of a folder, all")
     add("--score", choices=comparison.SCORES, default="nss", help="that they differ most in")
     add("--count", type=training.positive, default=8, metavar="N", help="of pictures drawn")
     add("--maps", nargs=2, metavar=("A_DIR", "B_DIR"), help="folders of the models' maps")
     args = parser.parse_args(argv)
-    args.split = args.split or (training.test_split(args.data) if args.data else "")
+    args.split = args.split or (training.unseen_split(args.data) if args.data else "")
     if args.sheet and not args.data:
         raise InputError("--sheet draws the pictures: give their dataset too, --data NAME")
     if args.maps and not args.sheet:

@@ -25,6 +25,7 @@ from keras_saliency import (
     map_files,
     pictures,
     reported,
+    runs,
     tables,
     training,
 )
@@ -37,7 +38,7 @@ CURVES = ("auc", "auc_judd", "nss", "cc", "kld")  # of the epochs, those that th
 
 def main(argv=None):
     args = parse_args(argv)
-    split = args.split or training.test_split(args.data)
+    split = default_to_the_runs(args)
     examples, sigma = training.load_split(args, split, args.limit), training.sigma(args)
     if args.size:
         examples, sigma = training.at_size(examples, sigma, args.size)
@@ -76,17 +77,15 @@ def parse_args(argv):
     add("--epochs", action="store_true", help="score every epoch's generator of the runs")
     add("--predictions", nargs="+", default=[], metavar="DIR", help="folders of predicted maps")
     add("--baseline", nargs="+", default=[], choices=names, metavar="NAME", help=", ".join(names))
-    add("--data", choices=training.DATASETS, default="synthetic", help="default: %(default)s")
+    training.add_data(parser)
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
-    add("--split", default="", help="default: test; of a folder, all; of pickled, val")
-    add("--protocol", choices=COLUMNS, default="mit", help="default: %(default)s")
     add(
-        "--pixels-per-degree",
-        type=training.above_zero,
-        metavar="P",
-        help="pixels of the pictures that one degree of visual angle covered: the density's "
-        "sigma (default: the dataset's own)",
+        "--split",
+        default="",
+        help="default: test; of a folder that no RUN saw, all; of pickled, val",
     )
+    add("--protocol", choices=COLUMNS, default="mit", help="default: %(default)s")
+    training.add_pixels_per_degree(parser)
     add(
         "--size",
         default="",
@@ -108,6 +107,19 @@ def parse_args(argv):
     if not (args.model or args.predictions or args.baseline):
         parser.error("nothing to score: give --model, --predictions or --baseline")
     return args
+
+
+def default_to_the_runs(args):
+    """The split, and in `args` the blur: if not given, as of the runs trained on this data."""
+    trained = runs.trained_on(args.model, args.data, args.data_dir)
+    blurs = {arguments.get("pixels_per_degree") for arguments in trained}
+    if len(blurs) > 1 and not args.pixels_per_degree:
+        raise InputError("the runs differ in their --pixels-per-degree: give the one to score with")
+    if trained and not args.pixels_per_degree and (recorded := blurs.pop()):
+        print(f"--pixels-per-degree {recorded:g}, as in training")
+        args.pixels_per_degree = recorded
+    split = training.test_split if trained else training.unseen_split
+    return args.split or split(args.data)
 
 
 def models(args):

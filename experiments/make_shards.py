@@ -8,7 +8,7 @@ it for datasets that do not fit into memory; a picture of 192x256 takes 300 kB.
 Begun once more, it goes on with what is missing.
 """
 
-from keras_saliency import datasets, training
+from keras_saliency import training
 from keras_saliency.errors import InputError
 
 
@@ -17,7 +17,7 @@ def main(argv=None):
     training.load_tensorflow()
     from keras_saliency import shards
 
-    module = getattr(datasets, args.data)
+    module, _ = training.dataset(args.data)
     splits = ["all"] if "all" in module.SPLITS else list(module.SPLITS)
     examples = [e for split in splits for e in training.load_split(args, split, args.limit)]
     looked_at = [e for e in examples if len(e.fixations) or e.published]
@@ -31,7 +31,7 @@ def main(argv=None):
 def parse_args(argv):
     parser = training.Parser(__doc__)
     add = parser.add_argument
-    add("--data", choices=training.DATASETS, required=True, help="dataset")
+    training.add_data(parser, required=True)
     add("--data-dir", required=True, metavar="DIR", help="folder that holds the dataset")
     training.add_size(parser, "--size", "height x width of the network's input", required=True)
     training.add_size(parser, "--map-size", "of its output (default: --size; JuntingNet: 48x48)")

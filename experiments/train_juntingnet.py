@@ -88,7 +88,7 @@ RANGES = {
     "color": (0, 1),
     "sigma": (0, 100),
 }
-LEARNED_BY_SMALL = {"synthetic": QUICK, "osie": SMALL}
+LEARNED_BY_SMALL = {"synthetic": QUICK, "osie": SMALL, "folder": SMALL}
 
 
 def main(argv=None):
@@ -98,7 +98,7 @@ def main(argv=None):
     monitored = test[: runs.MONITORED]
     if args.hold_out:
         train, monitored = recipes.held_out(train, args.hold_out, args.seed)
-    sigma = training.sigma(args)
+    sigma = training.sigma(args, [*train, *test])
     run_dir = runs.create(args, "juntingnet")
     done = runs.epochs_behind(args, run_dir)
     training.prepare(args)
@@ -110,8 +110,8 @@ def main(argv=None):
 
     # Data; a picture that cannot be read is found before anything is written
     map_size = network.output_shape[1:3]
-    source = pipeline.load(train, args.size, sigma, map_size)
-    validation = pipeline.load(monitored, args.size, sigma, map_size)
+    source = training.source(args, train, args.size, sigma, map_size)
+    validation = training.source(args, monitored, args.size, sigma, map_size)
     counts = {"train": len(train), "monitored": len(monitored), "test": len(test)}
     pipeline.check_densities(test, sigma)
 

@@ -82,7 +82,8 @@ RANGES = {
     "discriminator_filters": (1, 4096),
     "width": (0.01, 16),
 }
-RECIPES = {"synthetic": QUICK, "osie": SMALL, "cat2000": CAT2000}  # any other dataset: PAPER
+# Any other dataset: PAPER.
+RECIPES = {"synthetic": QUICK, "osie": SMALL, "folder": SMALL, "cat2000": CAT2000}
 JITTER = 286 / 256
 BETA_1, EPSILON = 0.5, 1e-7  # of Adam
 SHOWN = 6  # pictures to choose the epoch by
@@ -93,7 +94,7 @@ def main(argv=None):
     args = parse_args(argv)
     scored = training.test_split(args.data)
     train, test = (training.load_split(args, split, args.limit) for split in ("train", scored))
-    sigma = training.sigma(args)
+    sigma = training.sigma(args, [*train, *test])
     if args.picture_size != "own":
         train, _ = training.at_size(train, sigma, args.picture_size)
         test, sigma = training.at_size(test, sigma, args.picture_size)
@@ -109,8 +110,8 @@ def main(argv=None):
     gan = build(args)
 
     # Data; a picture that cannot be read is found before anything is written
-    source = pipeline.load(train, loaded_size(args), sigma)
-    validation = pipeline.load(monitored, args.size, sigma)
+    source = training.source(args, train, loaded_size(args), sigma)
+    validation = training.source(args, monitored, args.size, sigma)
     steps = pipeline.steps_per_epoch(train, args.batch_size)
     counts = {"train": len(train), "monitored": len(monitored), "test": len(test)}
 

@@ -56,7 +56,7 @@ QUICK = {
     "learning_rate": 5e-4,
     "width": 0.25,
 }
-RECIPES = {"synthetic": QUICK, "osie": SMALL}  # any other dataset: PAPER
+RECIPES = {"synthetic": QUICK, "osie": SMALL, "folder": SMALL}  # any other dataset: PAPER
 GENERATOR_SLOWDOWN = 0.2  # of Adam's rate in the adversarial phase: it is trained already
 CONTENT_DOWNSAMPLE = 4
 SAVE_EVERY = {"content": 5, "adversarial": 3}  # epochs, as in the authors' code
@@ -66,7 +66,7 @@ def main(argv=None):
     args = parse_args(argv)
     scored = training.test_split(args.data)
     train, test = (training.load_split(args, split, args.limit) for split in ("train", scored))
-    sigma = training.sigma(args)
+    sigma = training.sigma(args, [*train, *test])
     run_dir = runs.create(args, "salgan")
     reached = epochs_behind(args, run_dir)
     training.prepare(args)
@@ -81,8 +81,8 @@ def main(argv=None):
     gan = SaliencyGAN(generator, discriminator)
 
     # Data; a picture that cannot be read is found before anything is written
-    source = pipeline.load(train, args.size, sigma)
-    monitored = pipeline.load(test[: runs.MONITORED], args.size, sigma)
+    source = training.source(args, train, args.size, sigma)
+    monitored = training.source(args, test[: runs.MONITORED], args.size, sigma)
     steps = pipeline.steps_per_epoch(train, args.batch_size)
     runs.write_config(run_dir, args, pictures={"train": len(train), "test": len(test)})
 

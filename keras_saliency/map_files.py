@@ -73,6 +73,22 @@ def read_map(path: str) -> np.ndarray:
     return np.exp(values) if densities.is_log_density(values) else values
 
 
+def of(example) -> np.ndarray:
+    """The published density of a `datasets.Example`, which has one: `example.published`.
+
+    Returns: `(h, w)` or `(h, w, 1)` of any size and scale, nowhere negative.
+
+    Raises:
+        InputError: names the file, if it cannot be read or is no density.
+    """
+    if example.density is not None:
+        return example.density
+    density = read_map(example.density_path)
+    if density.min() < 0:
+        raise InputError(f"{example.density_path} has negative values: it is no density")
+    return density
+
+
 def write_png(path: str, saliency_map) -> None:
     """Writes a saliency map as a gray PNG of 16 bits.
 
@@ -157,7 +173,7 @@ def read(path: str) -> np.ndarray:
         else:
             loaded = _gray(path)
     except Exception as error:  # NumPy and Pillow raise half a dozen kinds on damaged files
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0][:200]
         raise InputError(f"{path} is no saliency map that can be read ({reason})") from error
     values = densities.checked(loaded, str(path))
     return values.astype("float32" if np.can_cast(values.dtype, "float32") else "float64")

@@ -59,8 +59,9 @@ def read(path: str, *names: str, simplify: bool = False) -> list:
             reason = f"{type(error).__name__}: it is damaged or another file; fetch it again"
         raise InputError(f"{path} cannot be read as a .mat file ({reason})") from error
     if lacking:
-        found = ", ".join(there) or "nothing"
-        raise InputError(f"{path} has no variable {lacking[0]!r}; it holds {found}")
+        held = ", ".join(there[:9]) if there else "nothing"
+        held = held[:200].encode("ascii", "backslashreplace").decode()
+        raise InputError(f"{path} has no variable {lacking[0]!r}; it holds {held}")
     return [found[name] for name in names]
 
 

@@ -52,17 +52,21 @@ def rows(data: str, split: str) -> dict[str, dict[str, float]]:
     """The reported scores of a dataset's split, by model and source; empty if there are none.
 
     Args:
-        data: the dataset's name, as in `datasets`.
+        data: the dataset's name, as in `datasets`, perhaps with its release:
+            of "salicon:2017" none, its scores cannot be compared with 2015's.
         split: its split.
 
     Example:
         >>> rows("salicon", "val")["SalGAN (SalGAN poster, SUNw 2017)"]["nss"]
         2.56
-        >>> rows("osie", "test")
-        {}
+        >>> rows("osie", "test"), rows("salicon:2017", "val")
+        ({}, {})
     """
+    name, _, release = data.partition(":")
+    if release.startswith("2017"):
+        return {}
     found = {}
-    for line in REPORTED.get((data, split), "").strip().splitlines():
+    for line in REPORTED.get((name, split), "").strip().splitlines():
         model, source, scores = (part.strip() for part in line.split("|"))
         pairs = (score.split() for score in scores.split(","))
         found[f"{model} ({SOURCES[source]})"] = {name: float(value) for name, value in pairs}
@@ -73,7 +77,8 @@ def table(data: str, split: str) -> str:
     """The reported scores as a Markdown table, or nothing if there are none.
 
     Args:
-        data: the dataset's name, as in `datasets`.
+        data: the dataset's name, as in `datasets`, perhaps with its release:
+            of "salicon:2017" none, its scores cannot be compared with 2015's.
         split: its split.
 
     Example:

@@ -30,7 +30,7 @@ def create(args: argparse.Namespace, name: str) -> str:
             not set.
     """
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    run_dir = args.run_dir or os.path.join("runs", f"{name}-{args.data}-{stamp}")
+    run_dir = args.run_dir or os.path.join("runs", f"{name}-{args.data.replace(':', '-')}-{stamp}")
     if os.path.exists(run_dir) and not os.path.isdir(run_dir):
         raise InputError(f"{run_dir} is a file: --run-dir takes a folder")
     if not args.resume and os.path.isdir(run_dir) and os.listdir(run_dir):
@@ -88,6 +88,28 @@ def recorded_arguments(run_dir: str) -> dict:
     if made_by != script:
         raise InputError(f"{run_dir} was made by {made_by}: {script} cannot go on with it")
     return arguments
+
+
+def trained_on(models: list[str], data: str, data_dir: str) -> list[dict]:
+    """The recorded arguments of those models that are runs, trained on this very data.
+
+    Args:
+        models: run folders or model files.
+        data: the dataset's name, perhaps with its release: "salicon:2017".
+        data_dir: its folder.
+    """
+    found = []
+    for model in models:
+        if not os.path.isfile(os.path.join(model, "config.json")):
+            continue
+        config = _read_config(model)
+        arguments = config.get("arguments") if isinstance(config, dict) else None
+        trained = str(arguments.get("data")) if isinstance(arguments, dict) else ""
+        if data in (trained, trained.partition(":")[0]):
+            its_dir = str(arguments.get("data_dir", ""))
+            if os.path.realpath(its_dir) == os.path.realpath(data_dir):
+                found.append(arguments)
+    return found
 
 
 def epochs_behind(args: argparse.Namespace, run_dir: str) -> int:

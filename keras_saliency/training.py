@@ -14,9 +14,6 @@ from keras_saliency import datasets, maps, runs
 from keras_saliency.errors import InputError
 
 DATASETS = tuple(name for name in datasets.__all__ if name != "Example")
-# A folder of one's own has neither a sigma nor published densities; only evaluate.py
-# asks for its --pixels-per-degree.
-TRAINABLE = tuple(name for name in DATASETS if name != "folder")
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,9 +36,10 @@ def parser(description: str) -> argparse.ArgumentParser:
     """
     result = Parser(description)
     add = result.add_argument
-    add("--data", choices=TRAINABLE, default="synthetic", help="dataset (default: %(default)s)")
+    add_data(result)
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
-    add("--size", type=_size, metavar="HxW", help="height x width of the network's input, pixels")
+    add_pixels_per_degree(result)
+    add_size(result, "--size", "height x width of the network's input, pixels")
     add("--epochs", type=count, metavar="N", help="epochs; of SalGAN, of the adversarial phase")
     add("--batch-size", type=positive, metavar="N", help="pictures a step")
     add(
@@ -55,6 +53,36 @@ def parser(description: str) -> argparse.ArgumentParser:
     add("--seed", type=count, default=0, metavar="N", help="of weights, order and augmentation")
     add("--limit", type=positive, metavar="N", help="use only the first N pictures of each split")
     return result
+
+
+def add_data(parser: argparse.ArgumentParser, **settings) -> None:
+    """Adds the flag that `dataset` reads."""
+    settings = settings or {"default": "synthetic"}
+    default = " (default: %(default)s)" if settings.get("default") else ""
+    parser.add_argument(
+        "--data",
+        type=_data,
+        metavar="NAME",
+        help=f"dataset: {', '.join(DATASETS)}{default}; of SALICON the release is told from its "
+        "files, or is given behind a colon: salicon:2017",
+        **settings,
+    )
+
+
+def add_pixels_per_degree(parser: argparse.ArgumentParser) -> None:
+    """Adds the flag that `sigma` reads."""
+    parser.add_argument(
+        "--pixels-per-degree",
+        type=above_zero,
+        metavar="P",
+        help="pixels of the pictures that one degree of visual angle covered: the density's "
+        "sigma (default: the dataset's own)",
+    )
+
+
+def add_size(parser: argparse.ArgumentParser, flag: str, meaning: str, **settings) -> None:
+    """Adds a flag that takes HEIGHTxWIDTH."""
+    parser.add_argument(flag, type=_size, metavar="HxW", help=meaning, **settings)
 
 
 def parse(arguments: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
@@ -112,11 +140,22 @@ def choose_precision(precision: str) -> tuple[str, str]:
     return "float32", "neither a GPU nor a processor with bfloat16 instructions"
 
 
+def dataset(data: str):
+    """The module of a `--data`, and the release that it names, or None."""
+    name, _, release = data.partition(":")
+    return getattr(datasets, name), release or None
+
+
 def load_split(args: argparse.Namespace, split: str, limit: int | None = None) -> list:
     """The examples of one split; says how many, and which fixations were dropped."""
-    examples = getattr(datasets, args.data).load(args.data_dir, split, limit=limit)
+    module, release = dataset(args.data)
+    if hasattr(module, "RELEASES"):
+        # What was found is what the run records and tables are titled with.
+        release = {"release": release or module.release(args.data_dir)}
+        args.data = f"{args.data.partition(':')[0]}:{release['release']}"
+    examples = module.load(args.data_dir, split, limit=limit, **(release or {}))
     fixations = sum(len(example.fixations) for example in examples)
-    densities = sum(example.density is not None for example in examples)
+    densities = sum(example.published for example in examples)
     looked = f"{densities} densities" if densities and not fixations else f"{fixations} fixations"
     print(f"{args.data} {split}: {len(examples)} pictures, {looked}")
     outside = [example for example in examples if example.dropped]
@@ -128,17 +167,57 @@ def load_split(args: argparse.Namespace, split: str, limit: int | None = None) -
     return examples
 
 
+def shards_folder(data_dir: str, size: tuple[int, int], map_size=None) -> str:
+    """Where the shards of a dataset lie, for networks of these sizes of input and output."""
+    sizes = ("x".join(map(str, each)) for each in (size, map_size or size))
+    return os.path.join(data_dir, "shards", "-".join(dict.fromkeys(sizes)))
+
+
+def source(args: argparse.Namespace, examples: list, size, sigma: float | None, map_size=None):
+    """`pipeline.load`'s `Source`, from the dataset's shards where there are some."""
+    from keras_saliency import pipeline, shards
+
+    folder = shards_folder(args.data_dir, size, map_size)
+    written = args.data_dir and os.path.isfile(os.path.join(folder, shards.INDEX))
+    # They are of the pictures as they are in their files.
+    if not written or any(example.file_size for example in examples):
+        return pipeline.load(examples, size, sigma, map_size)
+    print(f"  pictures from {folder}")
+    return shards.load(folder, examples, size, sigma, map_size)
+
+
 def test_split(data: str) -> str:
-    """The split of a dataset that scores are taken of."""
-    module = getattr(datasets, data)
-    return getattr(module, "SCORED", "all" if "all" in module.SPLITS else "test")
+    """The split of a dataset that scores are taken of after training on its "train"."""
+    return getattr(dataset(data)[0], "SCORED", "test")
 
 
-def sigma(args: argparse.Namespace) -> float | None:
-    """The density's blur in pixels: one degree if that is known, else the dataset's, or None."""
-    if getattr(args, "pixels_per_degree", None):
+def unseen_split(data: str) -> str:
+    """The split that a model which knows nothing of the dataset is scored on."""
+    module, _ = dataset(data)
+    whole = "all" in module.SPLITS and not hasattr(module, "SCORED")
+    return "all" if whole else test_split(data)
+
+
+def sigma(args: argparse.Namespace, blurred: list = ()) -> float | None:
+    """The density's blur in pixels: one degree if that is known, else the dataset's, or None.
+
+    Args:
+        args: of the script.
+        blurred: list of `Example` that cannot do without.
+
+    Raises:
+        InputError: if there is none and one of `blurred` has fixations to blur.
+    """
+    if args.pixels_per_degree:
         return maps.degrees_to_pixels(1.0, args.pixels_per_degree)
-    return getattr(datasets, args.data).SIGMA
+    known = dataset(args.data)[0].SIGMA
+    if known is None and any(len(e.fixations) and not e.published for e in blurred):
+        raise InputError(
+            f"how far to blur the fixations of {args.data} is not known: give --pixels-per-degree "
+            "P; of pictures 1024 pixels wide, 40 cm on the screen and seen from 60 cm, P is "
+            "keras_saliency.maps.pixels_per_degree(1024, 40, 60)"
+        )
+    return known
 
 
 def at_size(examples: list, sigma: float | None, size: str) -> tuple[list, float | None]:
@@ -220,6 +299,17 @@ def verbosity() -> int:
 def _complain(line):
     print(line, file=sys.stderr)
     return 2
+
+
+def _data(text):
+    name, _, release = text.partition(":")
+    if name not in DATASETS:
+        raise argparse.ArgumentTypeError(f"no dataset {name!r}; there are {', '.join(DATASETS)}")
+    releases = getattr(getattr(datasets, name), "RELEASES", ())
+    if release and release not in releases:
+        known = f"releases {', '.join(releases)}" if releases else "no releases"
+        raise argparse.ArgumentTypeError(f"{name} has {known}, not {release!r}")
+    return text
 
 
 def _size(text):

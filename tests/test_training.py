@@ -1,14 +1,19 @@
 """How a script ends: which status, and what it says."""
 
+import argparse
 import json
 import os
 import pickle
+import re
 import sys
 
 import numpy as np
 import pytest
+import salicon_tree
+from checks import refused
+from PIL import Image
 
-from keras_saliency import runs, training
+from keras_saliency import map_files, runs, training
 from keras_saliency.errors import InputError
 
 
@@ -80,11 +85,14 @@ def test_a_run_of_another_script_is_not_gone_on_with(tmp_path):
 
 
 def test_what_can_be_trained_on_and_what_is_scored():
-    assert {"osie", "pickled", "synthetic"} <= set(training.TRAINABLE)
-    assert "folder" not in training.TRAINABLE
-    splits = {data: training.test_split(data) for data in training.DATASETS}
-    assert splits["pickled"] == "val"  # its test pictures come without densities
-    assert (splits["folder"], splits["osie"], splits["synthetic"]) == ("all", "test", "test")
+    assert {"folder", "osie", "pickled", "synthetic"} <= set(training.DATASETS)
+    trained = {data: training.test_split(data) for data in training.DATASETS}
+    unseen = {data: training.unseen_split(data) for data in training.DATASETS}
+    assert trained["pickled"] == unseen["pickled"] == "val"  # "test" comes without densities
+    assert (trained["folder"], trained["osie"], trained["synthetic"]) == ("test",) * 3
+    # Whoever has not seen it is scored on all of it.
+    assert (unseen["folder"], unseen["osie"]) == ("all", "test")
+    assert trained["cat2000"] == unseen["cat2000"] == "val"
 
 
 def test_a_split_of_densities_says_so(tmp_path, capsys):
@@ -95,3 +103,99 @@ def test_a_split_of_densities_says_so(tmp_path, capsys):
     assert len(training.load_split(args, "val", limit=2)) == 2
     assert capsys.readouterr().out == "pickled val: 2 pictures, 2 densities\n"
     assert training.sigma(args) is None
+
+
+def own_data(folder, name, *flags):
+    """A picture with a fixation in a CSV, or with a density; and a script's arguments."""
+    (folder / "images").mkdir(parents=True)
+    Image.new("RGB", (16, 12)).save(folder / "images" / name)
+    return training.parser("").parse_args(["--data", "folder", "--data-dir", str(folder), *flags])
+
+
+def test_fixations_need_a_blur_and_densities_none(tmp_path):
+    args = own_data(tmp_path / "looked", "a.png")
+    (tmp_path / "looked" / "fixations.csv").write_text("image,x,y\na.png,1,2\n")
+    looked = training.load_split(args, "all")
+    refused(lambda: training.sigma(args, looked), "folder", "--pixels-per-degree", "(1024, 40, 60)")
+    assert training.sigma(args) is None  # a protocol may have its own
+    args.pixels_per_degree = 30.0
+    assert training.sigma(args, looked) == 30
+
+    args = own_data(tmp_path / "mapped", "a.png")
+    (tmp_path / "mapped" / "maps").mkdir()
+    map_files.write_png(str(tmp_path / "mapped" / "maps" / "a.png"), np.eye(3))
+    assert training.sigma(args, training.load_split(args, "all")) is None
+
+
+def test_densities_in_files_are_counted(tmp_path, capsys):
+    args = own_data(tmp_path, "a.png")
+    (tmp_path / "maps").mkdir()
+    map_files.write_png(str(tmp_path / "maps" / "a.png"), np.eye(3))
+    training.load_split(args, "all")
+    assert capsys.readouterr().out == "folder all: 1 pictures, 1 densities\n"
+
+
+def test_a_degree_goes_before_the_datasets_own_blur():
+    args = training.parser("").parse_args(["--data", "synthetic", "--pixels-per-degree", "7.5"])
+    assert training.sigma(args) == 7.5
+
+
+def config(run_dir, **arguments):
+    run_dir.mkdir()
+    (run_dir / "config.json").write_text(json.dumps({"arguments": arguments}))
+    return str(run_dir)
+
+
+def test_runs_that_were_trained_on_a_dataset(tmp_path):
+    own = str(tmp_path / "data")
+    ours = config(tmp_path / "ours", data="folder", data_dir=own, pixels_per_degree=30)
+    others = config(tmp_path / "others", data="folder", data_dir=str(tmp_path), seed=3)
+    osie = config(tmp_path / "osie", data="osie", data_dir=own)
+    (tmp_path / "no run").mkdir()
+    models = [ours, others, osie, str(tmp_path / "no run"), "model.keras"]
+    (found,) = runs.trained_on(models, "folder", own + "/")
+    assert found["pixels_per_degree"] == 30
+    (tmp_path / "osie" / "config.json").write_text("[3]")
+    assert runs.trained_on([osie], "osie", own) == []
+
+
+@pytest.mark.parametrize(
+    "script", ["train_salgan", "train_juntingnet", "train_pix2pix", "evaluate"]
+)
+def test_a_script_has_at_most_fifteen_flags(script, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        __import__(script).parse_args(["--help"])
+    flags = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert {"--data", "--pixels-per-degree"} <= flags and len(flags) <= 15
+
+
+def test_of_salicon_the_release_is_told_and_is_a_part_of_its_name(tmp_path, capsys):
+    salicon_tree.write_tree(tmp_path, "2015-mat", 2, 1, 0)
+    args = argparse.Namespace(data="salicon", data_dir=str(tmp_path))
+    assert len(training.load_split(args, "train")) == 2
+    assert args.data == "salicon:2015-mat"
+    assert len(training.load_split(args, "val")) == 1
+    assert "salicon:2015-mat val: 1 pictures" in capsys.readouterr().out
+    args.data = "salicon:2017"
+    refused(lambda: training.load_split(args, "train"), "2015", "2017")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("salicon:2016", ["salicon has releases 2017", "not '2016'"]),
+        ("osie:2017", ["osie has no releases"]),
+        ("nonsense", ["no dataset 'nonsense'", "cat2000"]),
+    ],
+)
+def test_a_dataset_or_release_that_is_not_there_is_told(data, words, capsys):
+    with pytest.raises(SystemExit):
+        training.parser("").parse_args(["--data", data])
+    said = capsys.readouterr().err
+    assert all(word in said for word in words)
+
+
+def test_the_split_and_blur_of_a_release_are_the_datasets():
+    assert training.test_split("salicon:2017") == "val"
+    args = argparse.Namespace(data="salicon:2017", pixels_per_degree=None)
+    assert training.sigma(args) == 19.0

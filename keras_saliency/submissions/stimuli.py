@@ -15,6 +15,7 @@ PICTURES = {"salicon": 5000, "mit300": 300, "cat2000": 2000}  # in the whole tes
 JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db")  # what systems add; servers pass over it
 
 _SIZES = {"salicon": (480, 640), "cat2000": (1080, 1920)}
+_ASIDE = ("output", "sm")  # folders of other pictures, in CAT2000 and MIT300
 _ENDINGS = (".jpg", ".jpeg", ".png")
 # What the names are like, and one of them for the message.
 _NAMES = {
@@ -28,8 +29,8 @@ _NAMES = {
 def stimulus_sizes(benchmark: str, stimuli_dir: str) -> dict[str, tuple[int, int]]:
     """The size of every picture below a folder, from the files' headers.
 
-    Hidden files are passed over, and so are folders called `Output`: CAT2000
-    keeps other pictures there. An EXIF tag does not turn the picture, see
+    Hidden files are passed over, and so are folders called `Output` or `SM`:
+    CAT2000 and MIT300 keep other pictures there. An EXIF tag does not turn the picture, see
     `read_stimulus`.
 
     Args:
@@ -59,7 +60,7 @@ def stimulus_sizes(benchmark: str, stimuli_dir: str) -> dict[str, tuple[int, int
         name
         for name in files_below(stimuli_dir)
         if name.lower().endswith(_ENDINGS)
-        and not any(part.startswith(".") or part.lower() == "output" for part in name.split("/"))
+        and not any(part.startswith(".") or part.lower() in _ASIDE for part in name.split("/"))
     ]
     _check_names(benchmark, stimuli_dir, names)
     sizes = {name: _stored_size(os.path.join(stimuli_dir, name)) for name in names}

@@ -1,5 +1,7 @@
 """The folder of pictures says which names and sizes are wanted, and is the right one."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -37,6 +39,13 @@ def test_output_folders_and_hidden_files_are_passed_over(stimuli, tmp_path):
     (other / "Thumbs.db").write_bytes(b"what Windows leaves")
     Image.new("RGB", (9, 9)).save(other / "Output" / "001.jpg")
     assert submissions.stimulus_sizes("cat2000", folder) == sizes
+
+
+def test_the_other_pictures_of_mit300s_archive_are_passed_over(stimuli):
+    folder, sizes = stimuli("mit300")
+    (pathlib.Path(folder) / "SM").mkdir()
+    Image.new("RGB", (9, 9)).save(pathlib.Path(folder) / "SM" / "i8.jpg")
+    assert submissions.stimulus_sizes("mit300", folder) == sizes
 
 
 def test_an_exif_tag_does_not_turn_a_picture(tmp_path):
