@@ -13,8 +13,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+import threadpoolctl
 
-from keras_saliency import augmentation, maps, pictures
+from keras_saliency import augmentation, map_files, maps, pictures, resizing
 from keras_saliency.errors import InputError
 
 CACHE_BYTES = 4 * 1024**3  # more than this is read anew every epoch
@@ -40,7 +41,7 @@ def batches(
         size: `(height, width)` of the network's input.
         batch_size: int; at most the number of examples is used.
         sigma: blur of the density in pixels of each picture, see
-            `maps.density`; None if every example has a published `density`.
+            `maps.density`; None if every example has a published density.
         training: False: every example once, in order. True: endless, shuffled
             epochs of `steps_per_epoch` whole batches each.
         mirror: in training, turn left and right around in half of the pictures.
@@ -93,14 +94,12 @@ def load(
     several phases loads once. `map_size` is the size of the network's output
     where it is not that of its input.
     """
-    if not examples:
-        raise InputError("there are no pictures to make batches of")
-    check_densities(examples, sigma)
+    check(examples, sigma)
     map_size = map_size or size
     stimulus_bytes, map_bytes = 3 * size[0] * size[1], 3 * map_size[0] * map_size[1]
     if len(examples) * (stimulus_bytes + map_bytes) <= cache_bytes:
         with tf.device("/cpu:0"):  # batches are put together there
-            stacks = [tf.constant(stack) for stack in _load_all(examples, size, map_size, sigma)]
+            stacks = [tf.constant(stack) for stack in arrays(examples, size, map_size, sigma)]
         return Source(lambda i: tuple(tf.gather(stack, i) for stack in stacks), len(examples))
 
     def fetch(index):
@@ -109,16 +108,23 @@ def load(
             [index],
             (tf.uint8, tf.float16, tf.uint8),
         )
-        for field, shape in zip(fields, _shapes(size, map_size), strict=True):
+        for field, shape in zip(fields, shapes(size, map_size), strict=True):
             field.set_shape(shape)
         return tuple(fields)
 
     return Source(fetch, len(examples))
 
 
+def check(examples: list, sigma: float | None) -> None:
+    """Raises `InputError` unless there are examples, and densities of them."""
+    if not examples:
+        raise InputError("there are no pictures to make batches of")
+    check_densities(examples, sigma)
+
+
 def check_densities(examples: list, sigma: float | None) -> None:
     """Raises `InputError` unless each example has a density, or `sigma` can make it one."""
-    lacking = [example.name for example in examples if example.density is None]
+    lacking = [example.name for example in examples if not example.published]
     if sigma is None and lacking:
         raise InputError(
             f"{len(lacking)} of {len(examples)} pictures have no density, the first is "
@@ -189,7 +195,7 @@ def steps_per_epoch(examples: list, batch_size: int) -> int:
 
 
 def resize(picture, size: tuple[int, int]):
-    """The one way that pictures and maps change their size, here and in serving.
+    """`resizing.resize` as a part of the graph: how exported models change sizes.
 
     Bilinear with half-pixel centers, smoothed when shrinking.
 
@@ -209,25 +215,27 @@ def resize(picture, size: tuple[int, int]):
 
 
 def as_stimulus(picture, size: tuple[int, int]):
-    """A picture as a network sees it: `resize`d, then whole gray levels.
+    """`resizing.as_stimulus` as a part of the graph.
 
     Returns: float32 tensor `(height, width, 3)`, or a batch, 0-255.
     """
     return tf.clip_by_value(tf.round(resize(picture, size)), 0, 255)
 
 
-def _shapes(size, map_size):
-    """Of an example's three arrays."""
+def shapes(size: tuple[int, int], map_size: tuple[int, int]) -> tuple:
+    """Of an example's three arrays: stimulus, density and fixation map."""
     return (*size, 3), (*map_size, 1), (*map_size, 1)
 
 
-def _load_all(examples, size, map_size, sigma):
-    """Every example's arrays, stacked; read by several threads, with a progress bar."""
-    types = zip(_shapes(size, map_size), ("uint8", "float16", "uint8"), strict=True)
+def arrays(examples: list, size, map_size, sigma: float | None) -> list[np.ndarray]:
+    """Every example's three arrays, stacked; read by several threads, with a progress bar."""
+    types = zip(shapes(size, map_size), ("uint8", "float16", "uint8"), strict=True)
     stacks = [np.empty((len(examples), *shape), dtype) for shape, dtype in types]
     shown = len(examples) > 200 and sys.stdout.isatty()
     bar = keras.utils.Progbar(len(examples), unit_name="picture", verbose=int(shown))
-    with concurrent.futures.ThreadPoolExecutor() as threads:
+    # Our threads suffice: BLAS' own would fight with them.
+    one = threadpoolctl.threadpool_limits(1, user_api="blas")
+    with one, concurrent.futures.ThreadPoolExecutor() as threads:
         loaded = threads.map(lambda example: _load(example, size, map_size, sigma), examples)
         for i, fields in enumerate(loaded):
             for stack, field in zip(stacks, fields, strict=True):
@@ -244,7 +252,7 @@ def _load(example, size, map_size, sigma):
             f"{example.image_path or example.name} is {picture.shape[0]}x{picture.shape[1]} "
             f"pixels, the dataset says {example.size[0]}x{example.size[1]}"
         )
-    stimulus = np.asarray(as_stimulus(picture, size), "uint8")
+    stimulus = resizing.as_stimulus(picture, size)
     density = density_of(example, sigma, map_size)
     counts = maps.fixation_map(example.fixations, example.size, map_size)
     density = density / max(density.max(), 1e-30)
@@ -253,10 +261,10 @@ def _load(example, size, map_size, sigma):
 
 def density_of(example, sigma: float | None, size: tuple[int, int]) -> np.ndarray:
     """An example's published density, or its blurred fixations; float32 `(height, width, 1)`."""
-    if example.density is None:
+    if not example.published:
         return maps.density(example.fixations, example.size, sigma, size)
-    published = np.asarray(example.density, "float32")
-    return resize(published.reshape(*published.shape[:2], 1), size).numpy()
+    published = np.asarray(map_files.of(example), "float32")
+    return resizing.resize(published.reshape(*published.shape[:2], 1), size)
 
 
 def _as_inputs(stimulus, density, fixation_map):

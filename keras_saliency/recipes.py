@@ -26,7 +26,7 @@ def add_flags(parser: argparse.ArgumentParser, recipe: dict) -> None:
         "--recipe",
         choices=("auto", "paper", "small"),
         default="auto",
-        help="as published, or for a few hundred pictures; auto: small for synthetic and osie",
+        help="as published, or for a few hundred pictures; auto: small for synthetic, osie, folder",
     )
     parser.add_argument(
         "--set",

@@ -9,7 +9,7 @@ from keras_saliency.truths import Truths
 def title(data: str, truths: Truths) -> str:
     """What a table's scores were taken of, and how."""
     sigma = "8 cycles a picture" if truths.sigma is None else f"sigma {truths.sigma:g} px"
-    published = all(example.density is not None for example in truths.examples)
+    published = all(example.published for example in truths.examples)
     density = "densities as published" if published else f"density of {sigma}"
     first = truths.examples[0]
     where = "{}x{}".format(*first.size) if first.file_size else "each picture's own size"

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from PIL import Image
 
-from keras_saliency import auc, maps
+from keras_saliency import auc, map_files, maps
 from keras_saliency.errors import InputError
 from keras_saliency.protocols import COLUMNS, Truth
 
@@ -56,7 +56,7 @@ class Truths:
             raise InputError(
                 f"protocol must be one of {', '.join(COLUMNS)}. Received: {protocol!r}"
             )
-        blurred = any(example.density is None for example in examples)
+        blurred = any(not example.published for example in examples)
         if sigma is None and protocol == "tuebingen" and blurred:
             raise InputError(
                 "the protocol tuebingen needs the density's sigma: give --pixels-per-degree"
@@ -100,7 +100,7 @@ class Truths:
 
     def density_at(self, example, size) -> np.ndarray:
         """An example's density on a map of `size`, `(height, width, 1)`; sums to 1."""
-        if example.density is None:
+        if not example.published:
             sigma = self.sigma_of(example.size)
             return maps.density(example.fixations, example.size, sigma, size)
         grid = _published(example, size)
@@ -145,7 +145,7 @@ class Truths:
 
     def _density(self, example, fixated):
         size = example.size
-        if example.density is not None:
+        if example.published:
             return _published(example, size)
         pixels = np.unique(fixated) if self.protocol == "salicon" else fixated
         rows, columns = np.divmod(pixels, size[1])
@@ -180,7 +180,7 @@ class Truths:
 
 def _published(example, size):
     """A published density, brought to `size`; float64."""
-    grid = np.asarray(example.density, "float64")
+    grid = np.asarray(map_files.of(example), "float64")
     return resized(grid.reshape(grid.shape[:2]), size)
 
 

@@ -35,7 +35,7 @@ def test_damaged_shards_are_refused(tmp_path):
     settings = {"size": (12, 16), "sigma": synthetic.SIGMA}
     shards.write(examples, folder=str(tmp_path), per_shard=2, **settings)
     random, refused = np.random.default_rng(0), 0
-    for path in list(sorted(pathlib.Path(tmp_path).iterdir())) * 60:
+    for path in sorted(pathlib.Path(tmp_path).iterdir()) * 60:
         sound = path.read_bytes()
         path.write_bytes(damaged := hostile_files.mutated(sound, random))
         try:

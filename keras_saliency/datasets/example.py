@@ -24,13 +24,14 @@ class Example:
         image: uint8 `(height, width, 3)` RGB, or None if `image_path` is given.
         observers: int32 `(n,)`, who made each fixation, or None if unknown.
         durations_ms: float32 `(n,)`, milliseconds, or None if unknown.
-        density_path: a published density of the picture, or None.
+        density_path: file of a published density of the picture, or None; for
+            `map_files.read_map`. Where no fixations are known it is taken like
+            `density`, and read when it is needed.
         dropped: how many fixations were left out because they lay outside the
             picture.
         density: a published density of the whole picture, `(h, w)` or
             `(h, w, 1)` of any size and scale, not negative, or None. It is
-            taken instead of the blurred fixations; where only densities were
-            published, `fixations` is empty.
+            taken instead of the blurred fixations, even of those that are known.
         exif: False: the turn that the picture's EXIF tag asks for is wrong and
             not made.
         file_size: `(height, width)` of the picture in its file, if that is not
@@ -54,6 +55,12 @@ class Example:
     density: np.ndarray | None = None
     exif: bool = True
     file_size: tuple[int, int] | None = None
+
+    @property
+    def published(self) -> bool:
+        """Whether the density was published: it is not its blurred fixations."""
+        in_file = self.density_path is not None and not len(self.fixations)
+        return self.density is not None or in_file
 
 
 def at_size(example: Example, size: tuple[int, int]) -> Example:

@@ -1,4 +1,4 @@
-"""Your own data: a folder of pictures, and one CSV file of where people looked."""
+"""Your own data: a folder of pictures, and a CSV file or maps of where people looked."""
 
 import array
 import csv
@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 
 from keras_saliency import pictures
+from keras_saliency.datasets import folder_maps, index
 from keras_saliency.datasets.example import Example, check_split, example_inside
 from keras_saliency.errors import InputError
 
@@ -21,9 +22,10 @@ SPLITS = ("all", "train", "test")
 
 
 def load(data_dir: str, split: str = "all", limit: int | None = None) -> list[Example]:
-    """Your own pictures and fixations, from a folder with a `fixations.csv`.
+    """Your own pictures and where people looked: fixations in a CSV file, or maps.
 
-    The CSV has the header `image,x,y[,observer,duration_ms]` and one fixation a
+    What is read depends on what is there. If there is a `fixations.csv`, it alone
+    counts. It has the header `image,x,y[,observer,duration_ms]` and one fixation a
     line. Its columns may come in any order, further ones are ignored; `;` or
     tabs may separate them (then a comma in a number is a decimal point).
 
@@ -36,11 +38,24 @@ def load(data_dir: str, split: str = "all", limit: int | None = None) -> list[Ex
     - `observer`: any text; numbered in order of appearance.
     - `duration_ms`: may be empty.
 
+    Else the pictures are those in `data_dir/images`, and each has a map of the
+    same path and name with an ending of its own (`images/in/a.jpg`,
+    `fixations/in/a.png`) in one of two folders, or in both:
+
+    - `fixations`: a lossless picture (PNG, TIFF, BMP) of its picture's size, as
+      it is shown. A pixel is black where nobody looked, white (255; of 16 bits
+      65535) where one fixation was, or its level counts them, 1 to 99. Any other
+      level is refused, and so is a map with more than a tenth of its pixels
+      fixated: it is a density.
+    - `maps`: the density, as gray PNG, TIFF, BMP of 8 or 16 bits, JPEG, or .npy
+      as in `map_files.read_map`; of any size, of the whole picture. It becomes
+      `Example.density_path`, and counts where there are no fixations.
+
     "test" is a fifth of the pictures and "train" the others. A picture's name
     alone decides where it belongs, so adding pictures moves none.
 
     Args:
-        data_dir: folder that holds the CSV and the pictures.
+        data_dir: folder that holds them all.
         split: one of `SPLITS`: "all", "train" or "test".
         limit: at most so many pictures, or None for all.
 
@@ -48,10 +63,12 @@ def load(data_dir: str, split: str = "all", limit: int | None = None) -> list[Ex
         is there, else below `data_dir`.
 
     Raises:
-        InputError: names the file, and the line if it is one of the CSV's.
+        InputError: names the file, and the line if it is one of the CSV's; or
+            counts the pictures without a map, or maps without a picture.
 
     Example:
         >>> import os, tempfile
+        >>> from PIL import Image
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     Image.new("RGB", (40, 30)).save(os.path.join(folder, "a.jpg"))
         ...     with open(os.path.join(folder, "fixations.csv"), "w") as file:
@@ -65,17 +82,34 @@ def load(data_dir: str, split: str = "all", limit: int | None = None) -> list[Ex
         raise InputError("folder needs the folder that holds your data: --data-dir DIR")
     if not os.path.isdir(data_dir):
         raise InputError(f"no such folder: {data_dir}")
+    of_csv = os.path.exists(os.path.join(data_dir, CSV)) or not folder_maps.kinds(data_dir)
+    paths, make = (_csv if of_csv else _maps)(data_dir)
+    chosen = sorted(name for name in paths if split in ("all", _split(name)))
+    if not chosen:
+        raise InputError(
+            f"none of the {len(paths)} pictures in {data_dir} belongs to the split {split!r}, "
+            "which their names decide: add pictures, or use the split 'all'"
+        )
+    return index.examples(
+        f"folder-{'csv' if of_csv else 'maps'}", data_dir, chosen[:limit], paths.get, make
+    )
+
+
+def _csv(data_dir):
+    """{name: the files that its example is made of}, and the function that makes it."""
     path = os.path.join(data_dir, CSV)
     looked, columns = _read(path)
     _check_pixels(looked, path)
-    names = _find(looked, data_dir, path)
-    chosen = sorted(name for name in names if split in ("all", _split(name)))
-    if not chosen:
-        raise InputError(
-            f"none of the {len(names)} pictures in {path} belongs to the split {split!r}, "
-            "which their names decide; use the split 'all'"
-        )
-    return [_example(name, *names[name], columns) for name in chosen[:limit]]
+    found = _find(looked, data_dir, path)
+    paths = {name: (picture, path) for name, (picture, _) in found.items()}
+    return paths, lambda name: _example(name, *found[name], columns)
+
+
+def _maps(data_dir):
+    """As `_csv`."""
+    found = folder_maps.find(data_dir)
+    paths = {name: tuple(of_kinds.values()) for name, of_kinds in found.items()}
+    return paths, lambda name: folder_maps.example(name, found[name])
 
 
 def _split(name):
@@ -94,7 +128,8 @@ def _read(path):
             return _rows(lines, columns, delimiter, path), columns
     except FileNotFoundError:
         raise InputError(
-            f"no such file: {path}; it must have the header {HEADER} and one fixation a line"
+            f"no such file: {path}; it must have the header {HEADER} and one fixation a line "
+            "(or give maps of images/ in fixations/ or maps/)"
         ) from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8 text; save it as 'CSV UTF-8'") from None
@@ -152,7 +187,7 @@ def _number(text, column, where):
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(f"{where}: {column} must be a number. Received: {text!r}")
+        raise InputError(f"{where}: {column} must be a number. Received: {text[:40]!r}")
     return number
 
 

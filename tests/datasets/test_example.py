@@ -67,3 +67,18 @@ def test_an_example_at_another_size_keeps_where_people_looked():
     again = at_size(smaller, (540, 960))
     assert again.file_size == (1080, 1920)
     np.testing.assert_allclose(again.fixations, at_size(example, (540, 960)).fixations, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("count", "fields", "published"),
+    [
+        (0, {}, False),
+        (2, {}, False),
+        (0, {"density_path": "a.png"}, True),
+        (2, {"density_path": "a.png"}, False),
+        (0, {"density": np.eye(2)}, True),
+        (2, {"density": np.eye(2), "density_path": "a.png"}, True),
+    ],
+)
+def test_a_density_in_a_file_counts_where_no_fixations_do(count, fields, published):
+    assert Example("a.jpg", (3, 4), np.zeros((count, 2)), **fields).published is published
