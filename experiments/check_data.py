@@ -20,6 +20,7 @@ from keras_saliency import (
     checking,
     datasets,
     downloads,
+    loading,
     map_files,
     maps,
     pictures,
@@ -31,7 +32,7 @@ from keras_saliency.errors import InputError
 
 def main(argv=None):
     args = parse_args(argv)
-    module, release = training.dataset(args.data)
+    module, release = loading.dataset(args.data)
     splits = [args.split] if args.split else list(module.SPLITS)
     options = {"release": release} if release else {}
     if args.download:
@@ -42,7 +43,8 @@ def main(argv=None):
     of_content, whole = report(args, module, loaded, options)
     findings += of_content
     for finding in findings:
-        print(f"{'wrong' if finding.wrong else 'note'}: {finding.text}")
+        text = finding.text.encode(errors="backslashreplace").decode()  # not every name is text
+        print(f"{'wrong' if finding.wrong else 'note'}: {text}")
     wrong = sum(finding.wrong for finding in findings)
     things = "1 thing is" if wrong == 1 else f"{wrong} things are"
     print(f"{things} wrong" if wrong else "all is well")
@@ -65,7 +67,7 @@ def parse_args(argv):
     training.add_pixels_per_degree(parser)
     args = parser.parse_args(argv)
     if args.split:
-        module, _ = training.dataset(args.data)
+        module, _ = loading.dataset(args.data)
         datasets.example.check_split(args.split, tuple(module.SPLITS))
     if args.sheet and not args.sheet.lower().endswith(".png"):
         raise InputError(f"--sheet writes a PNG file, {args.sheet} does not end in .png")
@@ -75,10 +77,18 @@ def parse_args(argv):
 
 
 def download(args, module, splits, options):
-    """Fetches the dataset's archives, unless every split loads."""
+    """Fetches the dataset's archives, as long as not all of every split is there."""
     if not args.data_dir:
         raise InputError("--download needs the folder to write into: --data-dir DIR")
-    if not checking.load(module, args.data_dir, splits, limit=1, **options)[1]:
+
+    def whole():
+        loaded, findings = checking.load(module, args.data_dir, splits, **options)
+        counts = {} if findings else published_counts(args, module, options)
+        return not any(
+            finding.wrong for finding in findings + checking.against_published(loaded, counts)
+        )
+
+    if whole():
         print(f"nothing to download: {', '.join(splits)} can be loaded")
         return
     offered = getattr(module, "OFFERED", f"{args.data} is not offered for download")
@@ -86,7 +96,7 @@ def download(args, module, splits, options):
     if not archives:
         raise InputError(f"there is no address that --download could fetch from: {offered}")
     try:
-        downloads.get(archives, args.data_dir)
+        downloads.get(archives, args.data_dir, whole)
     except InputError as error:
         raise InputError(f"{error} ({offered})") from error
 
@@ -112,7 +122,7 @@ def report(args, module, loaded, options):
     findings += of_pictures + checking.names(found)
     if not args.limit and ("all" in loaded or len(loaded) == len(module.SPLITS)):
         findings += checking.strays(found)
-    sigma = training.sigma(args)
+    sigma = loading.sigma(args)
     blur, of_blur = blurs.compare(found, sigma)
     if blur:
         print(f"blur: {blur_line(blur, sigma)}")
@@ -142,7 +152,7 @@ def blur_line(blur, sigma):
 
 def write_sheet(args, whole):
     """Pictures at even distances, with fixations and densities laid over them."""
-    sigma = training.sigma(args)
+    sigma = loading.sigma(args)
     looked = [entry for entry in whole if len(entry.example.fixations)] or whole
     chosen = [entry.example for entry in checking.spread(looked, args.count)]
     splits = [entry.split for entry in checking.spread(looked, args.count)]

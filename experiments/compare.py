@@ -10,7 +10,7 @@ files named like the picture.
 
 import os
 
-from keras_saliency import comparison, pictures, protocols, reported, training
+from keras_saliency import comparison, loading, pictures, protocols, reported, training
 from keras_saliency.errors import InputError
 
 
@@ -19,8 +19,9 @@ def main(argv=None):
     a, b = comparison.read_csv(args.a), comparison.read_csv(args.b)
     names = model_names(args.a, args.b)
     pairs = comparison.paired(a, b)
+    of = f"{args.data} {args.split}: " if args.data else ""
     print(
-        f"{len(pairs.pictures)} pictures are in both files, "
+        f"{of}{len(pairs.pictures)} pictures are in both files, "
         f"{pairs.only_a} only in {args.a}, {pairs.only_b} only in {args.b}\n"
     )
     print(comparison.table(comparison.compare(a, b), *names))
@@ -38,12 +39,18 @@ def parse_args(argv):
     add("--sheet", default="", metavar="OUT.png", help="draw the pictures that differ most")
     training.add_data(parser, default=None)  # what papers report for it, and --sheet
     add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
-    add("--split", default="", help="default: test; of a folder, all")
+    add(
+        "--split",
+        default="",
+        help="default: test, or val where it has no truth; of folder, pysaliency all",
+    )
     add("--score", choices=comparison.SCORES, default="nss", help="that they differ most in")
     add("--count", type=training.positive, default=8, metavar="N", help="of pictures drawn")
     add("--maps", nargs=2, metavar=("A_DIR", "B_DIR"), help="folders of the models' maps")
     args = parser.parse_args(argv)
-    args.split = args.split or (training.unseen_split(args.data) if args.data else "")
+    if args.data:
+        args.data = with_release(args.data, args.data_dir)
+        args.split = args.split or loading.unseen_split(args.data)
     if args.sheet and not args.data:
         raise InputError("--sheet draws the pictures: give their dataset too, --data NAME")
     if args.maps and not args.sheet:
@@ -51,6 +58,19 @@ def parse_args(argv):
     if args.sheet and not args.sheet.lower().endswith(".png"):
         raise InputError(f"--sheet writes a PNG file, {args.sheet} does not end in .png")
     return args
+
+
+def with_release(data, data_dir):
+    """The dataset's name with the release that scores and papers' numbers are of."""
+    module, release = loading.dataset(data)
+    if release or not hasattr(module, "RELEASES"):
+        return data
+    if not data_dir:
+        raise InputError(
+            f"of which release of {data} are the scores? Give its folder, --data-dir DIR, or "
+            f"--data {' or '.join(f'{data}:{each}' for each in module.RELEASES)}"
+        )
+    return f"{data}:{module.release(data_dir)}"
 
 
 def model_names(a, b):
@@ -66,7 +86,7 @@ def write_sheet(args, a, b, names):
     if not chosen:
         raise InputError(f"no picture differs in {args.score}: there is nothing to draw")
     found = [map_files.find(folder, chosen) for folder in args.maps or ()]
-    examples = {example.name: example for example in training.load_split(args, args.split)}
+    examples = {example.name: example for example in loading.load_split(args, args.split)}
     rows = []
     for i, name in enumerate(chosen):
         if name not in examples:

@@ -5,7 +5,7 @@
     python experiments/evaluate.py --baseline all --data osie --data-dir DIR --csv scores.csv
     python experiments/evaluate.py --model runs/NAME --epochs --data osie --data-dir DIR
 
-A model is a run folder or a .keras file; with --epochs, every generator that
+A model is a run folder or a .keras file, also one of a run's; with --epochs, every generator that
 the run kept is scored, and drawn in its pictures/. Predicted maps are named like their
 pictures: .png (8 or 16 bit), .jpg, .npy (a map, or log densities). The
 protocols: docs/protocols.md.
@@ -22,6 +22,7 @@ from keras_saliency import (
     choosing,
     evaluation,
     files,
+    loading,
     map_files,
     pictures,
     reported,
@@ -39,9 +40,14 @@ CURVES = ("auc", "auc_judd", "nss", "cc", "kld")  # of the epochs, those that th
 def main(argv=None):
     args = parse_args(argv)
     split = default_to_the_runs(args)
-    examples, sigma = training.load_split(args, split, args.limit), training.sigma(args)
+    examples, sigma = loading.load_split(args, split, args.limit), loading.sigma(args)
+    if not any(len(example.fixations) or example.published for example in examples):
+        raise InputError(
+            f"{args.data} {split} has neither fixations nor densities to score against: its truth "
+            "was not published; use predict.py, or submit.py for what its benchmark takes"
+        )
     if args.size:
-        examples, sigma = training.at_size(examples, sigma, args.size)
+        examples, sigma = loading.at_size(examples, sigma, args.size)
     truths = Truths(examples, args.protocol, sigma, args.seed)
     sources = {
         **models(args),
@@ -82,7 +88,8 @@ def parse_args(argv):
     add(
         "--split",
         default="",
-        help="default: test; of a folder that no RUN saw, all; of pickled, val",
+        help="default: what training does not see and has a truth: test, or of cat2000, isun, "
+        "mit1003, pickled, salicon val; of folder, pysaliency all if no model was trained on it",
     )
     add("--protocol", choices=COLUMNS, default="mit", help="default: %(default)s")
     training.add_pixels_per_degree(parser)
@@ -118,8 +125,19 @@ def default_to_the_runs(args):
     if trained and not args.pixels_per_degree and (recorded := blurs.pop()):
         print(f"--pixels-per-degree {recorded:g}, as in training")
         args.pixels_per_degree = recorded
-    split = training.test_split if trained else training.unseen_split
-    return args.split or split(args.data)
+    if args.split:
+        return args.split
+    scored, unseen = loading.scored_split(args.data), loading.unseen_split(args.data)
+    if scored == unseen:
+        why = "the default"
+    elif trained:
+        why = f'a model was trained on the "train" of {args.data}'
+    elif args.model:
+        why = f"no model has a config.json that tells of training on {args.data} in this folder"
+    else:
+        why = "no --model is scored"
+    print(f"--split {scored if trained else unseen}: {why}")
+    return scored if trained else unseen
 
 
 def models(args):

@@ -5,10 +5,12 @@
 Trainers that are given the same --data-dir and --size then take the pictures
 from there, many times faster than from their files, and train the same. Worth
 it for datasets that do not fit into memory; a picture of 192x256 takes 300 kB.
-Begun once more, it goes on with what is missing.
+Begun once more, it goes on with what is missing. JuntingNet also needs the
+size of its output, --map-size 48x48; pix2pix those of its --size, and takes
+none where its recipe resizes the pictures first (CAT2000's does).
 """
 
-from keras_saliency import training
+from keras_saliency import loading, training
 from keras_saliency.errors import InputError
 
 
@@ -17,14 +19,13 @@ def main(argv=None):
     training.load_tensorflow()
     from keras_saliency import shards
 
-    module, _ = training.dataset(args.data)
-    splits = ["all"] if "all" in module.SPLITS else list(module.SPLITS)
-    examples = [e for split in splits for e in training.load_split(args, split, args.limit)]
-    looked_at = [e for e in examples if len(e.fixations) or e.published]
-    if not looked_at:
+    module, _ = loading.dataset(args.data)
+    if "train" not in module.SPLITS:
         raise InputError(f"{args.data} has no fixations to make shards of")
-    folder = training.shards_folder(args.data_dir, args.size, args.map_size)
-    shards.write(looked_at, args.size, training.sigma(args, looked_at), folder, args.map_size)
+    splits = ("train", loading.scored_split(args.data))  # what trainers take
+    looked_at = [e for split in splits for e in loading.load_split(args, split, args.limit)]
+    folder = loading.shards_folder(args.data_dir, args.size, args.map_size)
+    shards.write(looked_at, args.size, loading.sigma(args, looked_at), folder, args.map_size)
     print(f"{len(looked_at)} pictures: {folder}")
 
 

@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 import numpy as np
 
-from keras_saliency import checkpoints, recipes, runs, training
+from keras_saliency import checkpoints, loading, recipes, runs, training
 from keras_saliency.errors import InputError
 
 # The Bristol report's, for SALICON's 10,000 pictures. The first paper has no
@@ -93,12 +93,12 @@ LEARNED_BY_SMALL = {"synthetic": QUICK, "osie": SMALL, "folder": SMALL}
 
 def main(argv=None):
     args = parse_args(argv)
-    scored = training.test_split(args.data)
-    train, test = (training.load_split(args, split, args.limit) for split in ("train", scored))
+    scored = loading.scored_split(args.data)
+    train, test = (loading.load_split(args, split, args.limit) for split in ("train", scored))
     monitored = test[: runs.MONITORED]
     if args.hold_out:
         train, monitored = recipes.held_out(train, args.hold_out, args.seed)
-    sigma = training.sigma(args, [*train, *test])
+    sigma = loading.sigma(args, [*train, *test])
     run_dir = runs.create(args, "juntingnet")
     done = runs.epochs_behind(args, run_dir)
     training.prepare(args)
@@ -110,8 +110,8 @@ def main(argv=None):
 
     # Data; a picture that cannot be read is found before anything is written
     map_size = network.output_shape[1:3]
-    source = training.source(args, train, args.size, sigma, map_size)
-    validation = training.source(args, monitored, args.size, sigma, map_size)
+    source = loading.source(args, train, args.size, sigma, map_size)
+    validation = loading.source(args, monitored, args.size, sigma, map_size)
     counts = {"train": len(train), "monitored": len(monitored), "test": len(test)}
     pipeline.check_densities(test, sigma)
 

@@ -18,7 +18,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import checkpoints, choosing, epoch_maps, recipes, runs, training
+from keras_saliency import checkpoints, choosing, epoch_maps, loading, recipes, runs, training
 
 # Of the report that predicts CAT2000's fixations with pix2pix, and where it is
 # silent the pix2pix paper's. Every name can be given to --set.
@@ -92,12 +92,12 @@ DRAW_EVERY = 5  # epochs
 
 def main(argv=None):
     args = parse_args(argv)
-    scored = training.test_split(args.data)
-    train, test = (training.load_split(args, split, args.limit) for split in ("train", scored))
-    sigma = training.sigma(args, [*train, *test])
+    scored = loading.scored_split(args.data)
+    train, test = (loading.load_split(args, split, args.limit) for split in ("train", scored))
+    sigma = loading.sigma(args, [*train, *test])
     if args.picture_size != "own":
-        train, _ = training.at_size(train, sigma, args.picture_size)
-        test, sigma = training.at_size(test, sigma, args.picture_size)
+        train, _ = loading.at_size(train, sigma, args.picture_size)
+        test, sigma = loading.at_size(test, sigma, args.picture_size)
     monitored = test[: runs.MONITORED]
     if args.hold_out:
         train, monitored = recipes.held_out(train, args.hold_out, args.seed)
@@ -110,8 +110,8 @@ def main(argv=None):
     gan = build(args)
 
     # Data; a picture that cannot be read is found before anything is written
-    source = training.source(args, train, loaded_size(args), sigma)
-    validation = training.source(args, monitored, args.size, sigma)
+    source = loading.source(args, train, loaded_size(args), sigma)
+    validation = loading.source(args, monitored, args.size, sigma)
     steps = pipeline.steps_per_epoch(train, args.batch_size)
     counts = {"train": len(train), "monitored": len(monitored), "test": len(test)}
 

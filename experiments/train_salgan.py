@@ -15,7 +15,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import checkpoints, runs, training
+from keras_saliency import checkpoints, loading, runs, training
 from keras_saliency.errors import InputError
 
 # The paper's (SalGAN, sections 4.2 and 5), for SALICON's 10,000 pictures.
@@ -64,9 +64,9 @@ SAVE_EVERY = {"content": 5, "adversarial": 3}  # epochs, as in the authors' code
 
 def main(argv=None):
     args = parse_args(argv)
-    scored = training.test_split(args.data)
-    train, test = (training.load_split(args, split, args.limit) for split in ("train", scored))
-    sigma = training.sigma(args, [*train, *test])
+    scored = loading.scored_split(args.data)
+    train, test = (loading.load_split(args, split, args.limit) for split in ("train", scored))
+    sigma = loading.sigma(args, [*train, *test])
     run_dir = runs.create(args, "salgan")
     reached = epochs_behind(args, run_dir)
     training.prepare(args)
@@ -81,8 +81,8 @@ def main(argv=None):
     gan = SaliencyGAN(generator, discriminator)
 
     # Data; a picture that cannot be read is found before anything is written
-    source = training.source(args, train, args.size, sigma)
-    monitored = training.source(args, test[: runs.MONITORED], args.size, sigma)
+    source = loading.source(args, train, args.size, sigma)
+    monitored = loading.source(args, test[: runs.MONITORED], args.size, sigma)
     steps = pipeline.steps_per_epoch(train, args.batch_size)
     runs.write_config(run_dir, args, pictures={"train": len(train), "test": len(test)})
 

@@ -106,8 +106,10 @@ def blur_pixels(rows, columns, size, sigmas, border="reflect", dtype="float64") 
         _blur(length, sigma, border, max(size) if border == "wrap" else None, dtype)[at]
         for length, sigma, at in zip(size, sigmas, (rows, columns), strict=True)
     )
-    # Every pixel adds the outer product of one line down and one across, and
+    # Every pixel adds the outer product of one line down and one across, and in a large map
     # only to the tiles that its Gaussian, cut off at 4 sigmas, reaches.
+    if size[0] * size[1] <= 4 * TILE**2:
+        return down.T @ across
     blurred = np.empty(size, dtype)
     reach = [TRUNCATE * sigma + 1 if border == "reflect" else max(size) for sigma in sigmas]
     for top in range(0, size[0], TILE):

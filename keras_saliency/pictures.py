@@ -9,11 +9,16 @@ from keras_saliency import files
 from keras_saliency.errors import InputError
 
 MAX_PIXELS = 100_000_000  # a larger one is a mistake or a decompression bomb
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+_SIXTEEN = ("PNG", "PPM")  # formats whose 16 bits some versions of Pillow give in 32
 _TAIL = 65536  # bytes at the end of a PNG that are searched for a late EXIF block
 
 
 def read(path: str, exif: bool = True) -> np.ndarray:
     """A picture file as people saw it: turned by its EXIF tag, in RGB.
+
+    Of 16 bits the upper eight are taken. What is white in 32 bits, whole
+    numbers or floats, no file says: such a picture is refused.
 
     Args:
         path: any file that Pillow reads; of an animation, its first frame.
@@ -22,20 +27,26 @@ def read(path: str, exif: bool = True) -> np.ndarray:
     Returns: uint8 `(height, width, 3)`.
 
     Raises:
-        InputError: names the file that is missing, damaged, no picture, or
-            larger than `MAX_PIXELS`.
+        InputError: names the file that is missing, damaged, no picture, of 32
+            bits, or larger than `MAX_PIXELS`.
     """
     try:
         with Image.open(path) as picture:
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise InputError(f"{path} is too large: {width}x{height} pixels")
-            if exif:
+            if picture.mode == "F" or (picture.mode == "I" and picture.format not in _SIXTEEN):
+                raise InputError(
+                    f"{path} has 32 bits a pixel, of which no file says what is white: save it "
+                    "with 8 or 16"
+                )
+            # Without a turn it would be a copy.
+            if exif and picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:
                 picture = ImageOps.exif_transpose(picture)
             if picture.mode.startswith("I"):  # 16 bits; `convert` would cut off at 255
                 gray = np.asarray(picture) // 257
                 picture = Image.fromarray(gray.clip(0, 255).astype("uint8"))
-            return np.asarray(picture.convert("RGB"))
+            return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
     except UnidentifiedImageError:

@@ -6,6 +6,7 @@ never stopped.
 """
 
 import concurrent.futures
+import os
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from keras_saliency.errors import InputError
 
 CACHE_BYTES = 4 * 1024**3  # more than this is read anew every epoch
 FOREVER = 1_000_000  # epochs
+ALIGNMENT = 64  # bytes
 PARALLEL = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
 
 
@@ -75,10 +77,14 @@ def batches(
 
 
 class Source(NamedTuple):
-    """Examples at the network's size: `fetch(index)` gives one's three arrays, in a graph."""
+    """Examples at the network's size: `fetch(index)` gives one's three arrays, in a graph.
+
+    `at_once`: `fetch` also takes several indices, and gives stacks of arrays.
+    """
 
     fetch: Callable
     count: int
+    at_once: bool = False
 
 
 def load(
@@ -99,8 +105,12 @@ def load(
     stimulus_bytes, map_bytes = 3 * size[0] * size[1], 3 * map_size[0] * map_size[1]
     if len(examples) * (stimulus_bytes + map_bytes) <= cache_bytes:
         with tf.device("/cpu:0"):  # batches are put together there
-            stacks = [tf.constant(stack) for stack in arrays(examples, size, map_size, sigma)]
-        return Source(lambda i: tuple(tf.gather(stack, i) for stack in stacks), len(examples))
+            # The arrays themselves, not copies: they may fill half of the memory.
+            stacks = [
+                tf.experimental.dlpack.from_dlpack(stack.__dlpack__())
+                for stack in arrays(examples, size, map_size, sigma)
+            ]
+        return Source(lambda i: tuple(tf.gather(stack, i) for stack in stacks), len(examples), True)
 
     def fetch(index):
         fields = tf.numpy_function(
@@ -134,8 +144,11 @@ def check_densities(examples: list, sigma: float | None) -> None:
 
 def once(source: Source, batch_size: int) -> tf.data.Dataset:
     """Every example once, in order; the last batch may be smaller."""
-    dataset = tf.data.Dataset.range(source.count).map(source.fetch, **PARALLEL)
-    return dataset.batch(batch_size).map(_as_inputs).prefetch(2)
+    dataset = tf.data.Dataset.range(source.count)
+    if not source.at_once:
+        return dataset.map(source.fetch, **PARALLEL).batch(batch_size).map(_as_inputs).prefetch(2)
+    batches = dataset.batch(batch_size)
+    return batches.map(lambda some: _as_inputs(*source.fetch(some)), **PARALLEL).prefetch(2)
 
 
 def epochs(
@@ -230,18 +243,28 @@ def shapes(size: tuple[int, int], map_size: tuple[int, int]) -> tuple:
 def arrays(examples: list, size, map_size, sigma: float | None) -> list[np.ndarray]:
     """Every example's three arrays, stacked; read by several threads, with a progress bar."""
     types = zip(shapes(size, map_size), ("uint8", "float16", "uint8"), strict=True)
-    stacks = [np.empty((len(examples), *shape), dtype) for shape, dtype in types]
+    stacks = [_aligned((len(examples), *shape), dtype) for shape, dtype in types]
     shown = len(examples) > 200 and sys.stdout.isatty()
     bar = keras.utils.Progbar(len(examples), unit_name="picture", verbose=int(shown))
-    # Our threads suffice: BLAS' own would fight with them.
+
+    def fill(i):
+        for stack, field in zip(stacks, _load(examples[i], size, map_size, sigma), strict=True):
+            stack[i] = field
+
+    # Our threads suffice: BLAS' own would fight with them, and so would more of ours.
     one = threadpoolctl.threadpool_limits(1, user_api="blas")
-    with one, concurrent.futures.ThreadPoolExecutor() as threads:
-        loaded = threads.map(lambda example: _load(example, size, map_size, sigma), examples)
-        for i, fields in enumerate(loaded):
-            for stack, field in zip(stacks, fields, strict=True):
-                stack[i] = field
+    with one, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+        for i, _ in enumerate(threads.map(fill, range(len(examples)))):
             bar.update(i + 1)
     return stacks
+
+
+def _aligned(shape, dtype):
+    """An empty array that begins where TensorFlow's own do, so that it can be one."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    room = np.empty(size + ALIGNMENT, "uint8")
+    begin = -room.ctypes.data % ALIGNMENT
+    return room[begin : begin + size].view(dtype).reshape(shape)
 
 
 def _load(example, size, map_size, sigma):

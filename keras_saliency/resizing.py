@@ -24,10 +24,11 @@ def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         [0.0, 1.0, 3.0, 4.0]
     """
     height, width, channels = picture.shape
-    lines = picture.reshape(height, width * channels).astype("float32", copy=False)
+    lines = picture.reshape(height, width * channels)
     down = np.empty((size[0], width * channels), "float32")
     for made, seen, weights in _bands(height, size[0], 1):
-        np.matmul(weights, lines[seen], out=down[made])
+        # A few lines at a time stay in the processor's cache.
+        np.matmul(weights, lines[seen].astype("float32", copy=False), out=down[made])
     resized = np.empty((size[0], size[1] * channels), "float32")
     for made, seen, weights in _bands(width, size[1], channels):
         resized[:, made] = down[:, seen] @ weights.T

@@ -47,7 +47,7 @@ def write(
         per_shard: int, pictures a file.
 
     Raises:
-        InputError: as `pipeline.load`; or if `folder` holds other shards.
+        InputError: as `pipeline.load`; or if two examples have one name.
 
     Example:
         >>> import tempfile
@@ -61,13 +61,14 @@ def write(
         (TensorShape([24, 32, 3]), TensorShape([24, 32, 1]))
     """
     pipeline.check(examples, sigma)
+    _check_names(examples)
     head = _head(size, map_size or size, sigma)
     index = {**head, "shards": []}
     path = os.path.join(folder, INDEX)
     if os.path.exists(path):
-        index = _read_index(path)
-        if {name: index[name] for name in head} != head:
-            raise InputError(f"{folder} holds shards of other sizes or another sigma: name another")
+        there = _read_index(path)
+        # What was made otherwise is of no use any more.
+        index = there if {name: there[name] for name in head} == head else index
     groups = [examples[i : i + per_shard] for i in range(0, len(examples), per_shard)]
     bar = progress.Bar(len(examples), "pictures")
     for number, group in enumerate(groups):
@@ -80,6 +81,7 @@ def write(
             index["shards"] = [*others, {"file": file, **shard, "pictures": names}]
             files.write_json(path, index)
         bar.update(min((number + 1) * per_shard, len(examples)))
+    _drop_others(folder, index, len(groups))
 
 
 def load(
@@ -146,17 +148,41 @@ def _fetch(records, size, map_size):
     return fetch
 
 
+def _check_names(examples):
+    seen = set()
+    for example in examples:
+        if example.name in seen:
+            raise InputError(
+                f"two pictures are named {example.name}: shards cannot tell them apart"
+            )
+        seen.add(example.name)
+
+
+def _drop_others(folder, index, count):
+    """Removes what an earlier call wrote, which had another number of shards."""
+    kept = [s for s in index["shards"] if s["file"].endswith(f"-of-{count:05d}.tfrecord")]
+    if len(kept) < len(index["shards"]):
+        files.write_json(os.path.join(folder, INDEX), {**index, "shards": kept})
+    names = {shard["file"] for shard in kept}
+    for file in os.listdir(folder):
+        if file.endswith(".tfrecord") and file not in names:
+            os.remove(os.path.join(folder, file))
+
+
 def _head(size, map_size, sigma):
     return {"format": FORMAT, "size": list(size), "map_size": list(map_size), "sigma": sigma}
 
 
 def _stamp(example):
-    """A number that changes with what is known of the example."""
-    parts = [json.dumps(example.size), np.asarray(example.fixations, "float32").tobytes()]
+    """A number that changes with what is known of the example, and with its files."""
+    parts = [json.dumps([example.size, example.exif])]
+    parts.append(np.asarray(example.fixations, "float32").tobytes())
     if example.density is not None:
         parts.append(np.asarray(example.density, "float32").tobytes())
-    elif example.published:
-        parts.append(os.fspath(example.density_path))
+    for path in (example.image_path, example.density_path if example.published else None):
+        if path and os.path.exists(path):
+            found = os.stat(path)
+            parts.append(f"{found.st_size} {found.st_mtime_ns}")
     stamp = 0
     for part in parts:
         stamp = zlib.crc32(part.encode() if isinstance(part, str) else part, stamp)

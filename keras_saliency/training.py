@@ -1,4 +1,4 @@
-"""What the scripts share: the command line, its mistakes, the data, the precision.
+"""What the scripts share: the command line, its mistakes, the precision.
 
 Keras and TensorFlow are imported inside the functions, so that a mistake on the
 command line is answered at once.
@@ -10,10 +10,8 @@ import re
 import sys
 import tempfile
 
-from keras_saliency import datasets, maps, runs
+from keras_saliency import datasets, loading, runs
 from keras_saliency.errors import InputError
-
-DATASETS = tuple(name for name in datasets.__all__ if name != "Example")
 
 
 class Parser(argparse.ArgumentParser):
@@ -63,8 +61,8 @@ def add_data(parser: argparse.ArgumentParser, **settings) -> None:
         "--data",
         type=_data,
         metavar="NAME",
-        help=f"dataset: {', '.join(DATASETS)}{default}; of SALICON the release is told from its "
-        "files, or is given behind a colon: salicon:2017",
+        help=f"dataset: {', '.join(loading.DATASETS)}{default}; of SALICON the release is told "
+        "from its files, or is given behind a colon: salicon:2017",
         **settings,
     )
 
@@ -82,7 +80,7 @@ def add_pixels_per_degree(parser: argparse.ArgumentParser) -> None:
 
 def add_size(parser: argparse.ArgumentParser, flag: str, meaning: str, **settings) -> None:
     """Adds a flag that takes HEIGHTxWIDTH."""
-    parser.add_argument(flag, type=_size, metavar="HxW", help=meaning, **settings)
+    parser.add_argument(flag, type=loading.height_width, metavar="HxW", help=meaning, **settings)
 
 
 def parse(arguments: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
@@ -97,6 +95,8 @@ def parse(arguments: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
         args = arguments.parse_args(argv)
         if "set" in recorded:
             args.set = args.set or recorded["set"]
+        if args.data == str(recorded.get("data")).partition(":")[0]:
+            args.data = recorded["data"]  # the release was told from the files
         changed = [name for name in recorded if getattr(args, name) != recorded[name]]
         frozen = sorted(set(changed) - runs.MAY_CHANGE)
         if frozen:
@@ -138,110 +138,6 @@ def choose_precision(precision: str) -> tuple[str, str]:
         if flag in flags:
             return "mixed_bfloat16", f"the processor has {flag}"
     return "float32", "neither a GPU nor a processor with bfloat16 instructions"
-
-
-def dataset(data: str):
-    """The module of a `--data`, and the release that it names, or None."""
-    name, _, release = data.partition(":")
-    return getattr(datasets, name), release or None
-
-
-def load_split(args: argparse.Namespace, split: str, limit: int | None = None) -> list:
-    """The examples of one split; says how many, and which fixations were dropped."""
-    module, release = dataset(args.data)
-    if hasattr(module, "RELEASES"):
-        # What was found is what the run records and tables are titled with.
-        release = {"release": release or module.release(args.data_dir)}
-        args.data = f"{args.data.partition(':')[0]}:{release['release']}"
-    examples = module.load(args.data_dir, split, limit=limit, **(release or {}))
-    fixations = sum(len(example.fixations) for example in examples)
-    densities = sum(example.published for example in examples)
-    looked = f"{densities} densities" if densities and not fixations else f"{fixations} fixations"
-    print(f"{args.data} {split}: {len(examples)} pictures, {looked}")
-    outside = [example for example in examples if example.dropped]
-    if outside:
-        print(
-            f"  dropped {sum(example.dropped for example in outside)} fixations outside "
-            f"their pictures: {', '.join(example.name for example in outside)}"
-        )
-    return examples
-
-
-def shards_folder(data_dir: str, size: tuple[int, int], map_size=None) -> str:
-    """Where the shards of a dataset lie, for networks of these sizes of input and output."""
-    sizes = ("x".join(map(str, each)) for each in (size, map_size or size))
-    return os.path.join(data_dir, "shards", "-".join(dict.fromkeys(sizes)))
-
-
-def source(args: argparse.Namespace, examples: list, size, sigma: float | None, map_size=None):
-    """`pipeline.load`'s `Source`, from the dataset's shards where there are some."""
-    from keras_saliency import pipeline, shards
-
-    folder = shards_folder(args.data_dir, size, map_size)
-    written = args.data_dir and os.path.isfile(os.path.join(folder, shards.INDEX))
-    # They are of the pictures as they are in their files.
-    if not written or any(example.file_size for example in examples):
-        return pipeline.load(examples, size, sigma, map_size)
-    print(f"  pictures from {folder}")
-    return shards.load(folder, examples, size, sigma, map_size)
-
-
-def test_split(data: str) -> str:
-    """The split of a dataset that scores are taken of after training on its "train"."""
-    return getattr(dataset(data)[0], "SCORED", "test")
-
-
-def unseen_split(data: str) -> str:
-    """The split that a model which knows nothing of the dataset is scored on."""
-    module, _ = dataset(data)
-    whole = "all" in module.SPLITS and not hasattr(module, "SCORED")
-    return "all" if whole else test_split(data)
-
-
-def sigma(args: argparse.Namespace, blurred: list = ()) -> float | None:
-    """The density's blur in pixels: one degree if that is known, else the dataset's, or None.
-
-    Args:
-        args: of the script.
-        blurred: list of `Example` that cannot do without.
-
-    Raises:
-        InputError: if there is none and one of `blurred` has fixations to blur.
-    """
-    if args.pixels_per_degree:
-        return maps.degrees_to_pixels(1.0, args.pixels_per_degree)
-    known = dataset(args.data)[0].SIGMA
-    if known is None and any(len(e.fixations) and not e.published for e in blurred):
-        raise InputError(
-            f"how far to blur the fixations of {args.data} is not known: give --pixels-per-degree "
-            "P; of pictures 1024 pixels wide, 40 cm on the screen and seen from 60 cm, P is "
-            "keras_saliency.maps.pixels_per_degree(1024, 40, 60)"
-        )
-    return known
-
-
-def at_size(examples: list, sigma: float | None, size: str) -> tuple[list, float | None]:
-    """The examples with their pictures brought to one size, and the blur that goes with it.
-
-    Args:
-        examples: list of `datasets.Example`.
-        sigma: in pixels of the pictures as they are, or None.
-        size: "HxW", pixels.
-
-    Raises:
-        InputError: if it is no size, or the pictures' sizes differ, so that one
-            blur cannot fit them all.
-    """
-    try:
-        height, width = _size(size)
-    except argparse.ArgumentTypeError as error:
-        raise InputError(f"the size of the pictures: {error}") from None
-    sizes = {example.size for example in examples}
-    if sigma is not None and len(sizes) > 1:
-        raise InputError(f"pictures of {len(sizes)} sizes cannot all be brought to {size}")
-    scale = height / examples[0].size[0]
-    resized = [datasets.example.at_size(example, (height, width)) for example in examples]
-    return resized, None if sigma is None else sigma * scale
 
 
 def run(main) -> None:
@@ -303,23 +199,15 @@ def _complain(line):
 
 def _data(text):
     name, _, release = text.partition(":")
-    if name not in DATASETS:
-        raise argparse.ArgumentTypeError(f"no dataset {name!r}; there are {', '.join(DATASETS)}")
+    if name not in loading.DATASETS:
+        raise argparse.ArgumentTypeError(
+            f"no dataset {name!r}; there are {', '.join(loading.DATASETS)}"
+        )
     releases = getattr(getattr(datasets, name), "RELEASES", ())
     if release and release not in releases:
         known = f"releases {', '.join(releases)}" if releases else "no releases"
         raise argparse.ArgumentTypeError(f"{name} has {known}, not {release!r}")
     return text
-
-
-def _size(text):
-    try:
-        height, width = (int(side) for side in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"wanted HEIGHTxWIDTH like 192x256, got {text}") from None
-    if min(height, width) < 1:
-        raise argparse.ArgumentTypeError(f"wanted HEIGHTxWIDTH of at least one pixel, got {text}")
-    return height, width
 
 
 def above_zero(text: str) -> float:

@@ -14,21 +14,21 @@ PACKAGE = pathlib.Path(keras_saliency.__file__).parent
 # A module imports from the rows above its own, and from its own folder.
 LEVELS = [
     {"errors", "progress", "bootstrap", "kernels"},
-    {"files"},
-    {"layers", "optimizers", "scores", "maps", "pictures", "auc", "mat_files"},
-    {"losses", "metrics", "models", "datasets", "densities", "legacy"},
+    {"files", "archives"},
+    {"layers", "optimizers", "scores", "maps", "pictures", "auc", "mat_files", "resizing"},
+    {"losses", "metrics", "models", "datasets", "densities", "legacy", "downloads"},
     {"map_files", "classical", "protocols", "emd", "sheets", "submissions"},
     {"truths", "comparison", "reported", "augmentation", "recipes", "choosing"},
-    {"pipeline", "epoch_maps"},
-    {"baselines", "gan"},
+    {"pipeline", "epoch_maps", "checking"},
+    {"baselines", "gan", "shards", "blurs"},
     {"evaluation", "prediction", "checkpoints", "export", "reports"},
     {"callbacks", "tables"},
-    {"runs"},
+    {"runs", "loading"},
     {"training"},
 ]
 USES_TENSORFLOW = {
     "augmentation", "callbacks", "export", "gan", "kernels", "pipeline", "prediction", "runs",
-    "training",
+    "shards", "training",
 }  # fmt: skip
 
 

@@ -1,10 +1,13 @@
 """Where a fixation lands, and what the blur does at the border."""
 
+import pathlib
+
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from keras_saliency import maps
-from keras_saliency.datasets import Example
+from keras_saliency import maps, resizing
+from keras_saliency.datasets import Example, osie, synthetic
 
 
 def landed(*args, **kwargs):
@@ -140,3 +143,31 @@ def test_a_degree_is_so_many_pixels():
     assert maps.degrees_to_pixels(2.0, 24.0) == 48.0
     # At 57.29 cm one degree is 1 cm wide.
     assert maps.pixels_per_degree(1024, 32.0, 57.29) == pytest.approx(32, rel=1e-3)
+
+
+OSIE = pathlib.Path(__file__).parents[2] / "shared" / "data" / "osie"
+
+
+@pytest.fixture(scope="module")
+def looked_at():
+    """Some of OSIE's pictures, or made-up ones of their size where it is not at hand."""
+    if OSIE.is_dir():
+        return osie.load(str(OSIE), "test", limit=12)
+    return synthetic.load(split="test", limit=12, size=osie.SIZE)
+
+
+def test_the_density_is_scipys(looked_at):
+    for example in looked_at[:4]:
+        counts = maps.fixation_map(example.fixations, example.size)[..., 0].astype("float64")
+        blurred = ndimage.gaussian_filter(counts, osie.SIGMA)
+        ours = maps.density(example.fixations, example.size, osie.SIGMA)[..., 0]
+        np.testing.assert_allclose(ours / ours.max(), blurred / blurred.max(), atol=1e-6)
+
+
+@pytest.mark.parametrize(("size", "least"), [((192, 256), 0.9995), ((144, 256), 0.9995)])
+def test_made_at_the_networks_size_it_is_the_large_one_resized(looked_at, size, least):
+    for example in looked_at:
+        large = maps.density(example.fixations, example.size, osie.SIGMA)
+        ours = maps.density(example.fixations, example.size, osie.SIGMA, size)
+        resized = resizing.resize(large, size)
+        assert np.corrcoef(ours.ravel(), resized.ravel())[0, 1] > least

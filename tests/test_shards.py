@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from checks import refused
+from PIL import Image
 
 from keras_saliency import pipeline, shards
-from keras_saliency.datasets import synthetic
+from keras_saliency.datasets import Example, synthetic
 
 SIZE, MAP_SIZE, SIGMA = (24, 32), (12, 16), synthetic.SIGMA
 EXAMPLES = synthetic.load(split="train", limit=7, size=(48, 64))
@@ -127,7 +128,39 @@ def test_other_sizes_another_sigma_and_other_pictures_are_refused(folder):
     refused(lambda: load(folder, [other]), EXAMPLES[2].name, "was another")
     new = dataclasses.replace(EXAMPLES[2], name="new")
     refused(lambda: load(folder, [new]), "new is not there")
-    refused(lambda: shards.write(EXAMPLES, SIZE, 3.0, folder, MAP_SIZE), "another sigma")
+
+
+def test_what_was_written_otherwise_is_replaced(folder):
+    shards.write(EXAMPLES[:5], SIZE, 3.0, folder, MAP_SIZE, per_shard=5)
+    assert load(folder, EXAMPLES[:5], sigma=3.0).count == 5
+    assert sorted(os.listdir(folder)) == ["00000-of-00001.tfrecord", "index.json"]
+
+
+def test_a_changed_picture_or_density_is_noticed(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (64, 48), (9, 200, 9)).save(tmp_path / name)
+    example = Example("a.png", (48, 64), np.zeros((0, 2)), str(tmp_path / "a.png"))
+    example = dataclasses.replace(example, density_path=str(tmp_path / "b.png"))
+    folder = str(tmp_path / "shards")
+    for changed in ("a.png", "b.png"):
+        shards.write([example], SIZE, None, folder, MAP_SIZE)
+        assert load(folder, [example], sigma=None).count == 1
+        os.utime(tmp_path / changed, ns=(1, 1))
+        refused(lambda: load(folder, [example], sigma=None), "a.png was another")
+
+
+def test_where_the_files_lie_makes_no_difference(tmp_path, monkeypatch):
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    given = Example("a.png", (48, 64), np.ones((3, 2)), "a.png")
+    shards.write([given], SIZE, SIGMA, "shards", MAP_SIZE)
+    absolute = dataclasses.replace(given, image_path=str(tmp_path / "a.png"))
+    assert load("shards", [absolute]).count == 1
+
+
+def test_two_pictures_of_one_name_are_refused(tmp_path):
+    twice = [EXAMPLES[0], EXAMPLES[1], EXAMPLES[0]]
+    refused(lambda: shards.write(twice, SIZE, SIGMA, str(tmp_path), MAP_SIZE), "two pictures")
 
 
 @pytest.mark.parametrize(

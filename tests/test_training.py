@@ -13,7 +13,9 @@ import salicon_tree
 from checks import refused
 from PIL import Image
 
-from keras_saliency import map_files, runs, training
+from keras_saliency import loading, map_files, runs, training
+from keras_saliency.datasets import osie
+from keras_saliency.datasets.example import example_inside
 from keras_saliency.errors import InputError
 
 
@@ -85,9 +87,9 @@ def test_a_run_of_another_script_is_not_gone_on_with(tmp_path):
 
 
 def test_what_can_be_trained_on_and_what_is_scored():
-    assert {"folder", "osie", "pickled", "synthetic"} <= set(training.DATASETS)
-    trained = {data: training.test_split(data) for data in training.DATASETS}
-    unseen = {data: training.unseen_split(data) for data in training.DATASETS}
+    assert {"folder", "osie", "pickled", "synthetic"} <= set(loading.DATASETS)
+    trained = {data: loading.scored_split(data) for data in loading.DATASETS}
+    unseen = {data: loading.unseen_split(data) for data in loading.DATASETS}
     assert trained["pickled"] == unseen["pickled"] == "val"  # "test" comes without densities
     assert (trained["folder"], trained["osie"], trained["synthetic"]) == ("test",) * 3
     # Whoever has not seen it is scored on all of it.
@@ -100,9 +102,9 @@ def test_a_split_of_densities_says_so(tmp_path, capsys):
     pair = random.random((3, 3, 8, 8)), random.random((3, 16))
     (tmp_path / "val.pkl").write_bytes(pickle.dumps(pair))
     args = training.parser("").parse_args(["--data", "pickled", "--data-dir", str(tmp_path)])
-    assert len(training.load_split(args, "val", limit=2)) == 2
+    assert len(loading.load_split(args, "val", limit=2)) == 2
     assert capsys.readouterr().out == "pickled val: 2 pictures, 2 densities\n"
-    assert training.sigma(args) is None
+    assert loading.sigma(args) is None
 
 
 def own_data(folder, name, *flags):
@@ -115,29 +117,29 @@ def own_data(folder, name, *flags):
 def test_fixations_need_a_blur_and_densities_none(tmp_path):
     args = own_data(tmp_path / "looked", "a.png")
     (tmp_path / "looked" / "fixations.csv").write_text("image,x,y\na.png,1,2\n")
-    looked = training.load_split(args, "all")
-    refused(lambda: training.sigma(args, looked), "folder", "--pixels-per-degree", "(1024, 40, 60)")
-    assert training.sigma(args) is None  # a protocol may have its own
+    looked = loading.load_split(args, "all")
+    refused(lambda: loading.sigma(args, looked), "folder", "--pixels-per-degree", "(1024, 40, 60)")
+    assert loading.sigma(args) is None  # a protocol may have its own
     args.pixels_per_degree = 30.0
-    assert training.sigma(args, looked) == 30
+    assert loading.sigma(args, looked) == 30
 
     args = own_data(tmp_path / "mapped", "a.png")
     (tmp_path / "mapped" / "maps").mkdir()
     map_files.write_png(str(tmp_path / "mapped" / "maps" / "a.png"), np.eye(3))
-    assert training.sigma(args, training.load_split(args, "all")) is None
+    assert loading.sigma(args, loading.load_split(args, "all")) is None
 
 
 def test_densities_in_files_are_counted(tmp_path, capsys):
     args = own_data(tmp_path, "a.png")
     (tmp_path / "maps").mkdir()
     map_files.write_png(str(tmp_path / "maps" / "a.png"), np.eye(3))
-    training.load_split(args, "all")
+    loading.load_split(args, "all")
     assert capsys.readouterr().out == "folder all: 1 pictures, 1 densities\n"
 
 
 def test_a_degree_goes_before_the_datasets_own_blur():
     args = training.parser("").parse_args(["--data", "synthetic", "--pixels-per-degree", "7.5"])
-    assert training.sigma(args) == 7.5
+    assert loading.sigma(args) == 7.5
 
 
 def config(run_dir, **arguments):
@@ -172,12 +174,12 @@ def test_a_script_has_at_most_fifteen_flags(script, monkeypatch, capsys):
 def test_of_salicon_the_release_is_told_and_is_a_part_of_its_name(tmp_path, capsys):
     salicon_tree.write_tree(tmp_path, "2015-mat", 2, 1, 0)
     args = argparse.Namespace(data="salicon", data_dir=str(tmp_path))
-    assert len(training.load_split(args, "train")) == 2
+    assert len(loading.load_split(args, "train")) == 2
     assert args.data == "salicon:2015-mat"
-    assert len(training.load_split(args, "val")) == 1
+    assert len(loading.load_split(args, "val")) == 1
     assert "salicon:2015-mat val: 1 pictures" in capsys.readouterr().out
     args.data = "salicon:2017"
-    refused(lambda: training.load_split(args, "train"), "2015", "2017")
+    refused(lambda: loading.load_split(args, "train"), "2015", "2017")
 
 
 @pytest.mark.parametrize(
@@ -196,6 +198,29 @@ def test_a_dataset_or_release_that_is_not_there_is_told(data, words, capsys):
 
 
 def test_the_split_and_blur_of_a_release_are_the_datasets():
-    assert training.test_split("salicon:2017") == "val"
+    assert loading.scored_split("salicon:2017") == "val"
     args = argparse.Namespace(data="salicon:2017", pixels_per_degree=None)
-    assert training.sigma(args) == 19.0
+    assert loading.sigma(args) == 19.0
+
+
+def test_salicon_is_resumed_by_its_name_alone(tmp_path):
+    recorded = {"arguments": {"data": "salicon:2017", "size": [8, 8]}}
+    recorded["command"] = [os.path.basename(sys.argv[0])]
+    (tmp_path / "config.json").write_text(json.dumps(recorded))
+    flags = ["--resume", "--run-dir", str(tmp_path), "--data"]
+    for data in ("salicon", "salicon:2017"):
+        assert training.parse(training.parser(""), [*flags, data]).data == "salicon:2017"
+    for data in ("salicon:2015-mat", "osie"):
+        refused(lambda d=data: training.parse(training.parser(""), [*flags, d]), "--data")
+
+
+def test_of_many_pictures_with_fixations_outside_some_are_named(capsys, monkeypatch):
+    examples = [
+        example_inside(f"{i}.png", (4, 4), [[9, 9], [1, 1]], image_path="x") for i in range(8)
+    ]
+    monkeypatch.setattr(osie, "load", lambda *_, **__: examples)
+    loading.load_split(argparse.Namespace(data="osie", data_dir=""), "train")
+    assert (
+        "dropped 8 fixations outside their pictures: 0.png, 1.png, 2.png, 3.png, 4.png and 3 more"
+        in capsys.readouterr().out
+    )

@@ -28,6 +28,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 SIZE, BATCH = (192, 256), 8
 REPEATS = 5
+TIMES = 3  # the pictures are taken, so that what begins a reading counts little
 STEPS = 6  # of an epoch of SalGAN
 
 
@@ -35,7 +36,8 @@ def examples_of(data, data_dir):
     from keras_saliency import datasets
 
     module = getattr(datasets, data)
-    return [e for split in module.SPLITS for e in module.load(data_dir, split)], module.SIGMA
+    examples = [e for split in module.SPLITS for e in module.load(data_dir, split)]
+    return examples, module.SIGMA
 
 
 # Ours
@@ -49,9 +51,10 @@ def time_files(data, data_dir, folder):
     from keras_saliency import pipeline
 
     examples, sigma = examples_of(data, data_dir)
-    warm_up(pipeline.batches(examples[:BATCH], SIZE, BATCH, sigma))
+    read_all(pipeline.batches(examples[:BATCH], SIZE, BATCH, sigma))
+    examples = TIMES * examples
     begin = time.perf_counter()
-    warm_up(pipeline.batches(examples, SIZE, BATCH, sigma))
+    read_all(pipeline.batches(examples, SIZE, BATCH, sigma))
     return len(examples) / (time.perf_counter() - begin)
 
 
@@ -63,13 +66,14 @@ def time_shards(data, data_dir, folder):
 
     examples, sigma = examples_of(data, data_dir)
     shards.write(examples, SIZE, sigma, folder)
+    examples = TIMES * examples
     begin = time.perf_counter()
     source = shards.load(folder, examples, SIZE, sigma)
-    warm_up(pipeline.once(source, BATCH))
+    read_all(pipeline.once(source, BATCH))
     return len(examples) / (time.perf_counter() - begin)
 
 
-def warm_up(dataset):
+def read_all(dataset):
     for _ in dataset:
         pass
 
@@ -135,12 +139,13 @@ def time_torch(index):
     loader = data.DataLoader(Pictures(), BATCH, num_workers=workers, persistent_workers=True)
     for _ in range(2):
         begin = time.perf_counter()
-        warm_up(loader)
+        read_all(loader)
     return [len(paths) / (time.perf_counter() - begin), torch.__version__]
 
 
 def write_index(path, data, data_dir):
     examples, sigma = examples_of(data, data_dir)
+    examples = TIMES * examples
     np.savez(
         path,
         paths=[example.image_path for example in examples],

@@ -8,7 +8,30 @@ depends on the experiment, or if densities were published), and the names of its
 published without the truth.
 """
 
-from keras_saliency.datasets import cat2000, folder, osie, pickled, synthetic
+from keras_saliency.datasets import (
+    cat2000,
+    folder,
+    isun,
+    mit300,
+    mit1003,
+    osie,
+    pickled,
+    pysaliency,
+    salicon,
+    synthetic,
+)
 from keras_saliency.datasets.example import Example
 
-__all__ = ["Example", "cat2000", "folder", "osie", "pickled", "synthetic"]
+__all__ = [
+    "Example",
+    "cat2000",
+    "folder",
+    "isun",
+    "mit300",
+    "mit1003",
+    "osie",
+    "pickled",
+    "pysaliency",
+    "salicon",
+    "synthetic",
+]

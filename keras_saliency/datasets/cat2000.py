@@ -26,11 +26,13 @@ ARCHIVES = [
         "http://saliency.mit.edu/trainSet.zip",
         "56ad5c77e6c8f72ed9ef2901628d6e48",
         "pictures and fixations to train on",
+        "trainSet",
     ),
     (
         "http://saliency.mit.edu/testSet.zip",
         "903ec668df2e5a8470aef9d8654e7985",
         "pictures without fixations",
+        "testSet",
     ),
 ]
 
@@ -105,6 +107,18 @@ def load(data_dir: str, split: str = "train", limit: int | None = None) -> list[
         lambda name: _paths(root, name),
         lambda name: _example(root, name, looked_at),
     )
+
+
+def describe(data_dir: str) -> str:
+    """Where its two parts are, and how many categories each has, in a line."""
+    parts = []
+    for name in ("trainSet", "testSet"):
+        try:
+            stimuli = os.path.join(_root(data_dir, name), "Stimuli")
+            parts.append(f"{name}: {stimuli} ({len(_files(stimuli))} categories)")
+        except InputError:
+            parts.append(f"{name}: nothing")
+    return f"CAT2000; {'; '.join(parts)}"
 
 
 def _root(data_dir, name):

@@ -6,13 +6,12 @@ import difflib
 import math
 import os
 import posixpath
-import zlib
 
 import numpy as np
 
 from keras_saliency import pictures
 from keras_saliency.datasets import folder_maps, index
-from keras_saliency.datasets.example import Example, check_split, example_inside
+from keras_saliency.datasets.example import Example, check_split, example_inside, split_of
 from keras_saliency.errors import InputError
 
 CSV = "fixations.csv"
@@ -84,7 +83,7 @@ def load(data_dir: str, split: str = "all", limit: int | None = None) -> list[Ex
         raise InputError(f"no such folder: {data_dir}")
     of_csv = os.path.exists(os.path.join(data_dir, CSV)) or not folder_maps.kinds(data_dir)
     paths, make = (_csv if of_csv else _maps)(data_dir)
-    chosen = sorted(name for name in paths if split in ("all", _split(name)))
+    chosen = sorted(name for name in paths if split in ("all", split_of(name)))
     if not chosen:
         raise InputError(
             f"none of the {len(paths)} pictures in {data_dir} belongs to the split {split!r}, "
@@ -93,6 +92,15 @@ def load(data_dir: str, split: str = "all", limit: int | None = None) -> list[Ex
     return index.examples(
         f"folder-{'csv' if of_csv else 'maps'}", data_dir, chosen[:limit], paths.get, make
     )
+
+
+def describe(data_dir: str) -> str:
+    """Whether it is a CSV or maps that are read, in a line."""
+    maps = folder_maps.kinds(data_dir)
+    if maps and not os.path.exists(os.path.join(data_dir, CSV)):
+        return f"your own data in {data_dir}: images/ with maps in {'/ and '.join(maps)}/"
+    beside = f"; {'/ and '.join(maps)}/ not read" if maps else ""
+    return f"your own data in {data_dir}: fixations in {CSV}{beside}"
 
 
 def _csv(data_dir):
@@ -110,11 +118,6 @@ def _maps(data_dir):
     found = folder_maps.find(data_dir)
     paths = {name: tuple(of_kinds.values()) for name, of_kinds in found.items()}
     return paths, lambda name: folder_maps.example(name, found[name])
-
-
-def _split(name):
-    # Python's own `hash` of a text changes from run to run.
-    return "test" if zlib.crc32(name.encode()) % 5 == 0 else "train"
 
 
 def _read(path):

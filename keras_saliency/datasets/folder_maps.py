@@ -15,7 +15,7 @@ from keras_saliency.errors import InputError
 
 IMAGES, FIXATIONS, MAPS = "images", "fixations", "maps"
 ENDINGS = {
-    IMAGES: (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+    IMAGES: pictures.ENDINGS,
     FIXATIONS: (".png", ".tif", ".tiff", ".bmp"),
     MAPS: (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".npy"),
 }

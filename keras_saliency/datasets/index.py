@@ -14,7 +14,7 @@ import numpy as np
 from keras_saliency import files, progress
 from keras_saliency.datasets.example import Example
 
-FORMAT = "1"  # raised when a loader finds other things in the same files
+FORMAT = "2"  # raised when a loader finds other things in the same files
 WORTH = 200  # examples; fewer are read anew as fast
 OPTIONAL = ("observers", "durations_ms")  # arrays as long as the fixations
 
@@ -34,8 +34,9 @@ def examples(
 ) -> list[Example]:
     """The examples of some names, made, or taken from the index of an earlier time.
 
-    An entry counts as long as the sizes and times of its files are the same. So
-    after a few files changed, only these are read again.
+    An entry counts as long as its files are the same: names, sizes, times. So
+    after a few files changed, only these are read again. The index lies in
+    `folder()` and may be deleted.
 
     Args:
         dataset: str. What reads them, and how: other settings, another name.
@@ -48,14 +49,16 @@ def examples(
 
     Raises: what `make` raises.
     """
-    root = os.path.abspath(root)
-    path = os.path.join(folder(), f"{dataset}-{zlib.crc32(os.fsencode(root)):08x}.npz")
-    stamps = {name: _stamp(paths(name)) for name in names}
+    place = os.path.abspath(root)
+    path = os.path.join(folder(), f"{dataset}-{zlib.crc32(os.fsencode(place)):08x}.npz")
+    stamps = {name: _stamp(paths(name), root) for name in names}
     known = _read(path, root) if len(names) >= WORTH else {}
     found = {n: known[n][1] for n in names if n in known and known[n][0] == stamps[n]}
     fresh = [name for name in names if name not in found]
     found.update(zip(fresh, _made(fresh, make), strict=True))
     if len(fresh) >= WORTH or (fresh and len(names) >= WORTH):
+        # Of other splits what is still there.
+        known = {name: one for name, one in known.items() if os.path.exists(one[1].image_path)}
         known.update({name: (stamps[name], found[name]) for name in names})
         _write(path, root, known)
     return [found[name] for name in names]
@@ -75,17 +78,18 @@ def _made(names, make):
     return made
 
 
-def _stamp(paths):
-    """Sizes and times of the files, as text."""
+def _stamp(paths, root):
+    """Names, sizes and times of the files, as text."""
     stamps = []
     for path in paths:
         try:
             found = os.stat(path)
         except OSError:  # `make` says what is wrong, if anything is
-            stamps.append("-")
+            stamps.append(f"{os.path.relpath(path, root)} -")
         else:
-            stamps.append(f"{found.st_size}@{found.st_mtime_ns}")
-    return " ".join(stamps)
+            of = os.path.relpath(path, root)
+            stamps.append(f"{of} {found.st_size} {found.st_mtime_ns}")
+    return zlib.crc32("\n".join(stamps).encode("utf-8", "surrogateescape"))
 
 
 def _read(path, root):
@@ -93,7 +97,7 @@ def _read(path, root):
     try:
         with np.load(path, allow_pickle=False) as file:
             fields = {name: file[name] for name in file.files}
-        if fields["of"].tolist() != [root, FORMAT]:
+        if fields["of"].tolist() != [os.path.abspath(root), FORMAT]:
             return {}
         return _unpacked(fields, root)
     except Exception:  # an index is but a copy: whatever is wrong with it, it is made anew
@@ -131,7 +135,7 @@ def _write(path, root, known):
     """An index that cannot be kept is no fault of the user's: the next time takes longer."""
     made = [example for _, example in known.values()]
     fields = {
-        "of": [root, FORMAT],
+        "of": [os.path.abspath(root), FORMAT],
         "names": list(known),
         "stamps": [stamp for stamp, _ in known.values()],
         "sizes": [example.size for example in made],

@@ -18,12 +18,22 @@ SCORED = "val"  # the truth of "test" was not published
 COUNTS = {"train": (6000, None), "val": (926, None), "test": (2000, None)}
 
 _AT = "http://lsun.cs.princeton.edu/challenge/2015/eyetracking/data/"
-# (address, MD5 that pysaliency's external_datasets has, what)
+# (address, MD5 that pysaliency's external_datasets has, what, its name here)
 ARCHIVES = [
-    (_AT + "training.mat", "5a8b15134b17c7a3f69b087845db1363", "fixations of train"),
-    (_AT + "validation.mat", "f68e9b011576e48d2460b883854fd86c", "fixations of val"),
-    (_AT + "testing.mat", "be008ef0330467dcb9c9cd9cc96a8546", "names of test"),
-    (_AT + "image.zip", "0a3af01c5307f1d44f5dd309f71ea963", "pictures"),
+    (
+        _AT + "training.mat",
+        "5a8b15134b17c7a3f69b087845db1363",
+        "fixations of train",
+        "training.mat",
+    ),
+    (
+        _AT + "validation.mat",
+        "f68e9b011576e48d2460b883854fd86c",
+        "fixations of val",
+        "validation.mat",
+    ),
+    (_AT + "testing.mat", "be008ef0330467dcb9c9cd9cc96a8546", "names of test", "testing.mat"),
+    (_AT + "image.zip", "0a3af01c5307f1d44f5dd309f71ea963", "pictures", "images"),
 ]
 OFFERED = (
     "iSUN was offered at http://lsun.cs.princeton.edu/challenge/2015/eyetracking/data "
@@ -58,6 +68,7 @@ def load(
         split: one of `SPLITS`: "train", "val" or "test".
         limit: at most so many pictures, or None for all.
         one_based: True: the first pixel is (1, 1) in the files; it becomes (0, 0).
+            For Python: the scripts take coordinates as they are.
 
     Returns: list of `Example`, in the order of the file.
 
@@ -94,6 +105,24 @@ def load(
         lambda name: [os.path.join(folder, name), path],
         lambda name: _example(name, folder, path, records[name], base),
     )
+
+
+def describe(data_dir: str) -> str:
+    """Which of its files are there, and where the pictures are, in a line.
+
+    Raises:
+        InputError: if there is no file or no folder of pictures.
+    """
+    roots = {}
+    for variable in _VARIABLES.values():
+        try:
+            roots[f"{variable}.mat"] = _root(data_dir, variable)[0]
+        except InputError as error:
+            lacking = error
+    if not roots:
+        raise lacking
+    (root, *_) = roots.values()
+    return f"iSUN in {root}: {', '.join(roots)}; pictures in {_pictures(root)}"
 
 
 def _root(data_dir, variable):
@@ -140,7 +169,9 @@ def _records(path, variable, looked_at):
 def _name(value):
     """Of a picture's file, or None; it must not lead out of the folder."""
     text = "".join(value.ravel()) if value.dtype.kind == "U" else ""
-    if not text or text.startswith(".") or set(text) & set("/\\:\0"):
+    if not text.isprintable() or not 0 < len(text) < 256:
+        return None
+    if text.startswith(".") or set(text) & set("/\\:"):
         return None
     return text if text.lower().endswith(".jpg") else f"{text}.jpg"
 

@@ -18,10 +18,10 @@ SCORED = "val"  # "all" holds what was trained on
 COUNTS = {"train": (803, None), "val": (200, None), "all": (1003, None)}
 
 _AT = "http://people.csail.mit.edu/tjudd/WherePeopleLook/"
-# (address, MD5 that pysaliency's external_datasets has, or None, what)
+# (address, MD5 that pysaliency's external_datasets has, or None, what, the folder in it)
 ARCHIVES = [
-    (_AT + "ALLSTIMULI.zip", "0d7df8b954ecba69b6796e77b9afe4b6", "pictures"),
-    (_AT + "ALLFIXATIONMAPS.zip", None, "maps of points and densities"),
+    (_AT + "ALLSTIMULI.zip", "0d7df8b954ecba69b6796e77b9afe4b6", "pictures", "ALLSTIMULI"),
+    (_AT + "ALLFIXATIONMAPS.zip", None, "maps of points and densities", "ALLFIXATIONMAPS"),
 ]
 OFFERED = (
     "MIT1003 is offered at https://people.csail.mit.edu/tjudd/WherePeopleLook "
@@ -99,6 +99,24 @@ def load(data_dir: str, split: str = "train", limit: int | None = None) -> list[
         lambda name: _paths(root, name),
         lambda name: _example(root, name),
     )
+
+
+def describe(data_dir: str) -> str:
+    """Where it is, and how many pictures and maps there are, in a line.
+
+    Raises:
+        InputError: if a folder is missing.
+    """
+    root = _root(data_dir)
+    counts = [
+        f"{folder} ({len(_ending(os.path.join(root, folder), ending))} {ending})"
+        for folder, ending in (
+            ("ALLSTIMULI", ".jpeg"),
+            ("ALLFIXATIONMAPS", _POINTS),
+            ("ALLFIXATIONMAPS", _DENSITY),
+        )
+    ]
+    return f"MIT1003 in {root}: {', '.join(counts)}"
 
 
 def _root(data_dir):

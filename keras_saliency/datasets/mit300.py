@@ -14,12 +14,13 @@ SIGMA = 24.0
 SPLITS = ("test",)
 COUNTS = {"test": (300, None)}
 
-# (address, MD5 that pysaliency's external_datasets has, what)
+# (address, MD5 that pysaliency's external_datasets has, what, the folder in it)
 ARCHIVES = [
     (
         "http://saliency.mit.edu/BenchmarkIMAGES.zip",
         "03ed32bdf5e4289950cd28df89451260",
         "pictures",
+        "BenchmarkIMAGES",
     )
 ]
 OFFERED = "MIT300 is offered at https://saliency.mit.edu (BenchmarkIMAGES.zip)"
@@ -78,6 +79,15 @@ def load(data_dir: str, split: str = "test", limit: int | None = None) -> list[E
         lambda name: [os.path.join(root, name)],
         lambda name: _example(os.path.join(root, name), name),
     )
+
+
+def describe(data_dir: str) -> str:
+    """Where its pictures are, in a line.
+
+    Raises:
+        InputError: if there is no such folder.
+    """
+    return f"MIT300 in {_root(data_dir)}: pictures only, their fixations were not published"
 
 
 def _root(data_dir):

@@ -5,14 +5,16 @@ import hashlib
 import os
 
 import numpy as np
+from scipy import ndimage
 
-from keras_saliency import mat_files
+from keras_saliency import maps, mat_files
 from keras_saliency.datasets.example import check_split, example_inside
 from keras_saliency.errors import InputError
 
 SIZE = (600, 800)  # height, width of every picture
 # Pixels of the picture, about one degree of visual angle: the authors' value.
 SIGMA = 24.0
+WINDOW = 168  # pixels, where the authors' blur ends
 SPLITS = {"train": (0, 500), "test": (500, 700)}  # in file-name order
 # Fixations as counted in the authors' file: 98,321.
 COUNTS = {"train": (500, 69_876), "test": (200, 28_445)}
@@ -27,6 +29,7 @@ ARCHIVES = [
         + ".zip",
         None,
         "pictures and fixations",
+        "predicting-human-gaze-beyond-pixels-" + _COMMIT,
     )
 ]
 # Of eye/fixations.mat, as in matthias-k/pysaliency, external_datasets/osie.py.
@@ -75,6 +78,33 @@ def describe(data_dir: str) -> str:
     return f"OSIE in {root}, fixations.mat {'as published' if same else 'is not the published one'}"
 
 
+def published_density(example) -> np.ndarray:
+    """An OSIE picture's density by its authors' own recipe, which `maps.density` is not.
+
+    Theirs is binary (looking twice counts once), has zeros beyond the border
+    and beyond a window of 168 pixels, and lies half a pixel up and left, as the
+    middle of an even window does.
+
+    Returns: float32 `(height, width, 1)`, 0-1.
+
+    Example:
+        >>> from keras_saliency.datasets import Example
+        >>> published_density(Example("a", (60, 80), np.array([[40.0, 30.0]]))).max()
+        np.float32(1.0)
+
+    Reference: computeFixationMaps.m, config.m and normalise.m of its code.
+    """
+    rows, columns = maps.pixels(example.fixations, example.size)
+    binary = np.zeros(example.size)
+    binary[rows, columns] = 1
+    line = np.exp(-((np.arange(WINDOW) - (WINDOW - 1) / 2) ** 2) / (2 * SIGMA**2))
+    # For a window of even length, SciPy's middle is the pixel after MATLAB's.
+    for axis in (0, 1):
+        binary = ndimage.correlate1d(binary, line, axis, mode="constant", origin=-1)
+    binary -= binary.min()
+    return (binary / max(binary.max(), 1e-30)).astype("float32")[..., None]
+
+
 def _root(data_dir):
     if not data_dir:
         raise InputError("OSIE needs the folder that holds it: --data-dir DIR")
@@ -89,24 +119,41 @@ def _root(data_dir):
 
 
 def _records(path):
-    """The file's records: `img`, and `subjects` with `fix_x`, `fix_y`, `fix_duration`."""
+    """The file's records: `img`, and `subjects`, as of `_subject`."""
     (cells,) = mat_files.read(path, "fixations", simplify=True)
-    cells = np.atleast_1d(cells)
     try:
-        for record in cells:
-            if not {"img", "subjects"} <= set(record):
-                raise KeyError("img")
-            # A lone cell comes out of SciPy as itself, not as a list of one.
-            record["subjects"] = np.atleast_1d(record["subjects"])
-            for subject in record["subjects"]:
-                if len({np.size(subject[f"fix_{field}"]) for field in ("x", "y", "duration")}) > 1:
-                    raise ValueError("uneven")
+        # A lone cell comes out of SciPy as itself, not as a list of one.
+        return [
+            {"img": _name(cell["img"]), "subjects": [*map(_subject, _listed(cell["subjects"]))]}
+            for cell in _listed(cells)
+        ]
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(
             f"{path} cannot be read as OSIE's fixations.mat ({type(error).__name__}): "
             "it is damaged or another file; fetch it again"
         ) from error
-    return cells
+
+
+def _listed(cells):
+    return cells if isinstance(cells, list) else np.atleast_1d(cells)
+
+
+def _name(value):
+    """Of a picture's file; it must not lead out of the folder."""
+    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) < 256:
+        raise ValueError("no name")
+    if value.startswith(".") or set(value) & set("/\\:"):
+        raise ValueError("no name of a file")
+    return value
+
+
+def _subject(cell):
+    """Of an observer's fixations `(3, n)`: x, y, duration."""
+    # Likewise a lone fixation, a number.
+    rows = [np.atleast_1d(cell[f"fix_{field}"]) for field in ("x", "y", "duration")]
+    if any(row.dtype.kind not in "buif" or row.ndim > 1 for row in rows):
+        raise TypeError("no lists of numbers")
+    return np.stack(rows)  # which complains if one is longer
 
 
 def _example(record, stimuli):
@@ -114,16 +161,12 @@ def _example(record, stimuli):
     if not os.path.isfile(path):
         raise InputError(f"no such file: {path}; fixations.mat names it")
     subjects = record["subjects"]
-    # Likewise a lone fixation, a number.
-    xs = [np.atleast_1d(subject["fix_x"]) for subject in subjects]
-    ys = [np.atleast_1d(subject["fix_y"]) for subject in subjects]
-    durations = [np.atleast_1d(subject["fix_duration"]) for subject in subjects]
-    points = np.stack([np.concatenate(xs), np.concatenate(ys)], axis=1) - 1
+    x, y, durations = np.concatenate([np.zeros((3, 0)), *subjects], axis=1)
     return example_inside(
         record["img"],
         SIZE,
-        points,
-        observers=np.repeat(np.arange(len(xs)), [len(x) for x in xs]),
-        durations_ms=np.concatenate(durations),
+        np.stack([x, y], axis=1) - 1,
+        observers=np.repeat(np.arange(len(subjects)), [len(of.T) for of in subjects]),
+        durations_ms=durations,
         image_path=path,
     )

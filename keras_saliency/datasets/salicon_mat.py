@@ -32,7 +32,7 @@ def samples(paths: list[str]) -> float:
     """Mouse samples an observer in some files' `gaze`, on average."""
     gazes = [_gaze(path)[0] for path in paths]
     count = sum(
-        len(location)
+        np.shape(location)[0]
         for gaze in gazes
         if "location" in (gaze.dtype.names or ())
         for location in gaze["location"].flat
@@ -55,6 +55,8 @@ def fixations(path: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]
             or of another picture.
     """
     gaze, shown = _gaze(path)
+    if shown is not None and (shown.dtype.kind not in "iuf" or shown.size != 2):
+        raise InputError(f"{path}: its resolution is no height and width; fetch it again")
     if shown is not None and shown.ravel().tolist() != list(size):
         of = "x".join(map(str, shown.ravel()))
         raise InputError(
@@ -75,10 +77,11 @@ def fixations(path: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]
 def _gaze(path):
     """The file's `gaze`, and its `resolution` if there is one."""
     try:
-        return mat_files.read(path, "gaze", "resolution")
+        # Of a sparse matrix it makes an array of one object.
+        return [*map(np.asarray, mat_files.read(path, "gaze", "resolution"))]
     except InputError:
         _expect(path, "gaze", "2015-mat")
-        return [*mat_files.read(path, "gaze"), None]
+        return [*map(np.asarray, mat_files.read(path, "gaze")), None]
 
 
 def _points(values):

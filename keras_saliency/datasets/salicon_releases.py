@@ -7,8 +7,8 @@ from keras_saliency.errors import InputError
 
 OFFERED = "SALICON is offered at http://salicon.net/challenge-2017 and http://salicon.net/download"
 WHAT = {
-    "2017": "the 2017 release (.mat files with gaze, lists of fixations)",
-    "2015-gaze": "the 2015 release (.mat files with gaze, lists of fixations)",
+    "2017": "the 2017 release (.mat files with gaze, about 400 mouse samples an observer)",
+    "2015-gaze": "the 2015 release (.mat files with gaze, about 115 mouse samples an observer)",
     "2015-json": "the 2015 release (JSON, all mouse samples)",
     "2015-mat": "the 2015 release (.mat files with I, a map of the fixated pixels)",
 }
@@ -62,12 +62,14 @@ def told(root: str, release: str | None, split: str | None = None) -> tuple[str,
         release: the one that is asked for, or None for the only one there.
         split: must be there; None: any of them.
 
+    Prints a line if "2017" is asked for and the files of the split do not look so.
+
     Raises:
         InputError: says what there is, and what to do.
     """
     if release not in (None, *WHAT):
         raise InputError(f"release must be one of {', '.join(WHAT)}. Received: {release!r}")
-    found = _found(root, release)
+    found = _found(root, release, split)
     if release is None and len(found) > 1:
         raise InputError(
             f"{root} holds several releases of SALICON, whose scores cannot be compared: "
@@ -90,7 +92,7 @@ def told(root: str, release: str | None, split: str | None = None) -> tuple[str,
     return release, sources
 
 
-def _found(root, release):
+def _found(root, release, asked):
     """What is there: {release: {split: (file or folder, its size in words)}}."""
     found = {}
     for split in ("train", "val"):
@@ -100,26 +102,28 @@ def _found(root, release):
                 size = f"{os.path.getsize(path) / 1e6:.0f} MB"
                 found.setdefault("2015-json", {}).setdefault(split, (path, size))
         for path, names in folders(root, ("fixations", "fixation"), split, ".mat"):
-            of = _release_of(path, names, release)
+            of = _release_of(path, names, release, tell=split == asked)
             found.setdefault(of, {}).setdefault(split, (path, f"{len(names)} files"))
     return found
 
 
-def _release_of(folder, names, release):
+def _release_of(folder, names, release, tell):
     """The release that a folder's .mat files are of, judged by a few; `release` is asked for."""
     paths = [os.path.join(folder, name) for name in names]
     if salicon_mat.variable(paths[0]) == "I":
         return "2015-mat"
-    if release in ("2017", "2015-gaze"):
-        return release
     samples = salicon_mat.samples(paths[:: -(-len(paths) // 5)])
-    if samples < _FEWEST_SAMPLES and release is None:
-        raise InputError(
-            f"{folder} holds gaze with {samples:.0f} mouse samples an observer, as few as in the "
-            "2015 release (about 115; 2017: about 400), whose files look alike; say which it is: "
-            f"pass {_choices(['2015-gaze', '2017'])}"
-        )
-    return "2017" if samples >= _FEWEST_SAMPLES else "2015-gaze"
+    if samples >= _FEWEST_SAMPLES:
+        return "2017"
+    few = (
+        f"{folder} holds gaze with {samples:.0f} mouse samples an observer, as few as in the "
+        "2015 release (about 115; 2017: about 400), whose files look alike"
+    )
+    if release is None:
+        raise InputError(f"{few}; say which it is: pass {_choices(['2015-gaze', '2017'])}")
+    if release == "2017" and tell:
+        print(f"{few}; taken for that of 2017, as asked")
+    return release if release == "2017" else "2015-gaze"
 
 
 def _choices(releases):

@@ -11,7 +11,7 @@ from checks import refused
 from PIL import Image
 from scipy import io
 
-from keras_saliency import pictures, training
+from keras_saliency import loading, pictures
 from keras_saliency.datasets import cat2000
 
 # RandomState(42).permutation(100)[80:], sorted: other numbers were another split.
@@ -192,8 +192,8 @@ def test_part_of_the_categories_and_others_load(tree):
 
 
 def test_it_can_be_trained_on_and_scored():
-    assert "cat2000" in training.DATASETS
-    assert training.test_split("cat2000") == "val"
+    assert "cat2000" in loading.DATASETS
+    assert loading.scored_split("cat2000") == "val"
 
 
 def test_the_folder_is_asked_for_and_named(tmp_path):

@@ -1,10 +1,11 @@
 import dataclasses
+import os
 
 import numpy as np
 import pytest
 
 from keras_saliency.datasets import Example
-from keras_saliency.datasets.example import at_size, check_split, example_inside
+from keras_saliency.datasets.example import at_size, check_split, example_inside, split_of
 from keras_saliency.errors import InputError
 
 POINTS = [[0.0, 0.0], [-0.6, 1.0], [3.4, 2.4], [3.5, 1.0], [1.0, np.nan], [1.0, 2.6]]
@@ -82,3 +83,12 @@ def test_an_example_at_another_size_keeps_where_people_looked():
 )
 def test_a_density_in_a_file_counts_where_no_fixations_do(count, fields, published):
     assert Example("a.jpg", (3, 4), np.zeros((count, 2)), **fields).published is published
+
+
+def test_a_file_name_that_is_no_text_has_a_split():
+    latin = os.fsdecode(b"caf\xe9.jpg")
+    assert split_of(latin) in ("train", "test")
+    assert {split_of(os.fsdecode(bytes([200, i]) + b".jpg")) for i in range(200, 220)} == {
+        "train",
+        "test",
+    }

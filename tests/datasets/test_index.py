@@ -77,6 +77,36 @@ def test_only_a_changed_file_is_read_again(tree):
     assert tree.made == ["c"]
 
 
+def test_another_file_of_the_same_size_and_time_is_another(tree):
+    tree.load()
+    os.rename(tree.path("b"), tree.path("d"))
+    moved = os.stat(tree.path("d"))
+    assert moved.st_size == 1
+    tree.path = lambda name: os.path.join(tree.root, "d" if name == "b" else name)
+    assert tree.load()[1].image_path.endswith("d")
+    assert tree.made == ["b"]
+
+
+def test_paths_are_as_the_folder_was_given(tree, monkeypatch):
+    tree.load()
+    monkeypatch.chdir(tree.root)
+    tree.root = "."
+    assert [example.image_path for example in tree.load()] == ["./a", "./b", "./c"]
+    assert tree.made == []
+
+
+def test_what_is_gone_is_forgotten(tree):
+    tree.load("abc")
+    os.remove(tree.path("c"))
+    tree.load("ab")
+    with open(tree.path("a"), "w") as file:
+        file.write("changed")
+    tree.load("ab")
+    (name,) = os.listdir(index.folder())
+    with np.load(os.path.join(index.folder(), name)) as fields:
+        assert fields["names"].tolist() == ["a", "b"]
+
+
 def test_a_new_file_joins(tree):
     tree.load("ab")
     tree.load("abc")

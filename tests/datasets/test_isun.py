@@ -8,7 +8,7 @@ from checks import refused
 from PIL import Image
 from scipy import io, sparse
 
-from keras_saliency import pictures, training
+from keras_saliency import loading, pictures
 from keras_saliency.datasets import index, isun
 
 # Name: (height, width), and what each observer looked at, x and y. The order is no alphabet's.
@@ -171,7 +171,7 @@ def test_the_files_are_asked_for_and_named(tmp_path):
 
 
 def test_scores_are_taken_of_val_with_a_blur():
-    assert training.test_split("isun") == "val"
+    assert loading.scored_split("isun") == "val"
     assert isun.SIGMA > 0  # None would be refused by the trainers
 
 

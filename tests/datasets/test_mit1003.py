@@ -8,7 +8,7 @@ import pytest
 from checks import refused
 from PIL import Image
 
-from keras_saliency import pictures, training
+from keras_saliency import loading, pictures
 from keras_saliency.datasets import index, mit1003
 
 STRAY = "i05june05_static_street_boston_p1010764fixPts.jpg"
@@ -121,7 +121,7 @@ def test_splits_keep_the_order_and_a_limit_takes_the_first(tree):
 
 
 def test_scores_are_not_taken_of_what_was_trained_on():
-    assert training.test_split("mit1003") == "val"
+    assert loading.scored_split("mit1003") == "val"
 
 
 def test_a_split_without_pictures_is_refused(tree):

@@ -4,9 +4,9 @@ import pathlib
 
 import numpy as np
 import pytest
-from scipy import io
+from scipy import io, sparse
 
-from keras_saliency.datasets import osie
+from keras_saliency.datasets import Example, osie
 from keras_saliency.errors import InputError
 
 REAL = pathlib.Path(__file__).parents[3] / "shared" / "data" / "osie"
@@ -22,6 +22,10 @@ def cell(items):
 def subject(xs, ys, durations):
     row = {"fix_x": xs, "fix_y": ys, "fix_duration": durations}
     return {name: np.reshape(np.asarray(v, "float64"), (1, -1)) for name, v in row.items()}
+
+
+def wide(value):
+    return dict.fromkeys(("fix_x", "fix_y", "fix_duration"), value)
 
 
 def record(name, subjects):
@@ -161,8 +165,14 @@ def test_a_cut_off_file_is_named(tree, kept):
         {"fixations": cell([{"img": "1001.jpg"}])},
         {"fixations": cell([record("1001.jpg", [{"fix_x": 1.0}] * 2)] * 2)},
         {"fixations": cell([record("1001.jpg", [subject([1, 2], [1], [1])] * 2)] * 2)},
+        {"fixations": cell([record(name, subjects_of(0)) for name in (1.0, "1001.jpg")])},
+        {"fixations": cell([record(np.ones(3), subjects_of(0))] * 2)},
+        {"fixations": cell([record("../../1001.jpg", subjects_of(0))] * 2)},
+        {"fixations": cell([record("a\nb.jpg", subjects_of(0))] * 2)},
+        {"fixations": cell([record("1001.jpg", [wide("text")] * 2)] * 2)},
+        {"fixations": cell([record("1001.jpg", [wide(np.ones((2, 2)))] * 2)] * 2)},
+        {"fixations": cell([record("1001.jpg", [wide(sparse.csc_array(np.eye(2)))] * 2)] * 2)},
     ],
-    ids=["other variable", "numbers", "no subjects", "no fix_y", "uneven"],
 )
 def test_another_mat_file_is_named(tree, broken):
     path = tree / "data" / "eye" / "fixations.mat"
@@ -185,3 +195,28 @@ def test_the_real_dataset_has_its_published_counts():
     points = np.concatenate([e.fixations for e in train + test])
     np.testing.assert_allclose([points.min(0), points.max(0)], [[0.2, 0.2], [798.2, 598.2]], 1e-5)
     assert max(e.observers.max() for e in train) == 14
+
+
+def test_the_authors_own_density_pixel_by_pixel():
+    """imfilter(map, fspecial('gaussian', 168, 24)): each output sums -83 to +84 around itself."""
+    random = np.random.default_rng(0)
+    size = (200, 260)
+    example = Example("a", size, random.uniform(-0.4, [259.4, 199.4], (25, 2)))
+    points = np.unique(np.floor(example.fixations + 0.5).astype(int), axis=0)
+    away = np.arange(1, 169) - 84.5
+    line = np.exp(-(away**2) / (2 * 24.0**2))
+    expected = np.zeros(size)
+    for row in range(0, 200, 23):
+        for column in range(0, 260, 29):
+            for x, y in points:
+                # MATLAB's origin of 168 numbers is the 84th.
+                i, j = y - row + 83, x - column + 83
+                if 0 <= i < 168 and 0 <= j < 168:
+                    expected[row, column] += line[i] * line[j]
+    found = osie.published_density(example)[..., 0]
+    chosen = np.s_[0:200:23, 0:260:29]
+    # Both stretched: compared up to a factor and an offset.
+    a, b = found[chosen].ravel().astype("float64"), expected[chosen].ravel()
+    slope, offset = np.polyfit(b, a, 1)
+    np.testing.assert_allclose(a, slope * b + offset, atol=1e-6)
+    assert abs(found.min()) < 1e-12 and found.max() == 1

@@ -116,15 +116,15 @@ def test_image_that_does_not_decode(osie_tree, tmp_path):
 
 
 def test_fixation_outside_its_picture_is_dropped_and_counted(osie_tree, capsys):
-    from keras_saliency import training
+    from keras_saliency import loading, training
 
     path = osie_tree / "eye" / "fixations.mat"
     cells = io.loadmat(path)["fixations"]
     cells[1, 0][0, 0]["subjects"][0, 0][0, 0]["fix_x"][0, 0] = 5000.0
     io.savemat(path, {"fixations": cells})
     args = training.parser("").parse_args(["--data", "osie", "--data-dir", str(osie_tree)])
-    assert len(training.load_split(args, "train")) == 500
-    assert len(training.load_split(args, "test")) == 2
+    assert len(loading.load_split(args, "train")) == 500
+    assert len(loading.load_split(args, "test")) == 2
     assert "dropped 1 fixations outside their pictures: 1002.jpg" in capsys.readouterr().out
 
 

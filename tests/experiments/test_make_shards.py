@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from checks import refused
 
-from keras_saliency import pipeline, training
+from keras_saliency import loading, pipeline
 from keras_saliency.datasets import cat2000
 
 SIZE = (24, 48)
@@ -22,7 +22,7 @@ def tree(tmp_path):
 
 def source(tree, split, size=SIZE):
     args = argparse.Namespace(data_dir=tree)
-    return training.source(args, cat2000.load(tree, split), size, cat2000.SIGMA)
+    return loading.source(args, cat2000.load(tree, split), size, cat2000.SIGMA)
 
 
 def make(tree, *flags):
@@ -50,9 +50,9 @@ def test_of_other_sizes_the_files_are_read(tree, capsys):
 
 def test_pictures_that_are_resized_first_come_from_their_files(tree, capsys):
     make(tree)
-    examples, sigma = training.at_size(cat2000.load(tree, "val"), cat2000.SIGMA, "14x24")
+    examples, sigma = loading.at_size(cat2000.load(tree, "val"), cat2000.SIGMA, "14x24")
     args = argparse.Namespace(data_dir=tree)
-    assert training.source(args, examples, SIZE, sigma).count == 2
+    assert loading.source(args, examples, SIZE, sigma).count == 2
     assert "pictures from" not in capsys.readouterr().out
 
 
@@ -60,11 +60,18 @@ def test_the_output_may_have_another_size(tree):
     make(tree, "--map-size", "12x24")
     args = argparse.Namespace(data_dir=tree)
     examples = cat2000.load(tree, "val")
-    found = training.source(args, examples, SIZE, cat2000.SIGMA, (12, 24)).fetch(1)
+    found = loading.source(args, examples, SIZE, cat2000.SIGMA, (12, 24)).fetch(1)
     assert [field.shape for field in found] == list(pipeline.shapes(SIZE, (12, 24)))
 
 
 def test_a_dataset_of_which_nothing_can_be_made_is_told(tree):
-    arguments = ["--data", "synthetic", "--data-dir", tree + "/new", "--size", "24x48"]
-    make_shards.main([*arguments, "--limit", "1"])
     refused(lambda: make(tree + "/nowhere"), "nowhere")
+    arguments = ["--data", "mit300", "--data-dir", tree, "--size", "24x48"]
+    refused(lambda: make_shards.main(arguments), "mit300 has no fixations")
+
+
+def test_shards_that_do_not_fit_are_left_alone_and_it_is_said(tree, capsys):
+    make(tree, "--limit", "1")
+    assert source(tree, "train").count == 8
+    said = capsys.readouterr().out
+    assert "left alone" in said and "is not there" in said and "pictures from" not in said
