@@ -14,7 +14,6 @@ from keras_saliency.errors import InputError
 
 NAMED = 5  # of many, how many a line names
 OUTSIDE = 0.1  # share of fixations outside their pictures from which on it is a mistake
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,7 +247,7 @@ def strays(found: list[Entry]) -> list[Finding]:
         for folder in sorted({os.path.dirname(path) for path in known})
         for path in (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
         if path not in known | maps
-        and path.lower().endswith(ENDINGS)
+        and path.lower().endswith(pictures.ENDINGS)
         and not os.path.basename(path).startswith(".")
     ]
     return [Finding(f"no split has {_counted(others)}", False)] * bool(others)

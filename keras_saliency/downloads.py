@@ -30,7 +30,7 @@ ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.(gz|bz2|xz))$")
 RECORD = ".downloaded.json"  # what came out of which archive
 
 
-def get(archives: list[tuple[str, str | None, str]], folder: str) -> None:
+def get(archives: list[tuple[str, str | None, str, str]], folder: str, whole=None) -> None:
     """Fetches what a dataset consists of into its folder, and unpacks the archives.
 
     What is there already is not fetched again: files of the right checksum, and
@@ -38,21 +38,21 @@ def get(archives: list[tuple[str, str | None, str]], folder: str) -> None:
     once it is unpacked.
 
     Args:
-        archives: a dataset's `ARCHIVES`: address, checksum (see `fetch`) and, in
-            words, what it is.
+        archives: a dataset's `ARCHIVES`: address, checksum (see `fetch`), in
+            words what it is, and a name that it unpacks to: what is there is not fetched.
         folder: of the dataset; made if it is missing.
+        whole: asked after each archive: if it says True, no more are fetched.
 
     Raises:
         InputError: as `fetch` and `unpack`.
     """
-    for url, checksum, what in archives:
+    for url, checksum, what, unpacked in archives:
         name = posixpath.basename(urllib.parse.urlsplit(url).path)
         path = os.path.join(folder, name)
         packed = ARCHIVE.search(name)
-        # Unpacked by hand, trainSet.zip is a folder trainSet.
-        content = _recorded(folder).get(url) or [name[: packed.start()] if packed else name]
+        content = _recorded(folder).get(url) or [unpacked]
         if packed and all(os.path.exists(os.path.join(folder, each)) for each in content):
-            print(f"{what}: {', '.join(content)} is there already")
+            print(f"{what}: {', '.join(content)} is there already; to fetch it again, move it away")
             continue
         ours = not os.path.exists(path)
         print(f"{what}: {url}", flush=True)
@@ -63,6 +63,8 @@ def get(archives: list[tuple[str, str | None, str]], folder: str) -> None:
             files.write_json(os.path.join(folder, RECORD), recorded)
             if ours:
                 os.remove(path)
+        if whole and whole():
+            return
 
 
 def _recorded(folder):

@@ -60,8 +60,9 @@ def _flush(path):
 
 
 def write_text(path: str, text: str) -> None:
-    """Writes a text file whole."""
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+    """Writes a text file whole, in UTF-8; what is no text in a file's name as `\\udce9`."""
+    encoding = {"encoding": "utf-8", "errors": "backslashreplace"}
+    with replacing(path) as temporary, open(temporary, "w", **encoding) as file:
         file.write(text)
 
 

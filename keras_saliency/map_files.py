@@ -15,8 +15,9 @@ from PIL import Image, ImageOps
 
 from keras_saliency import densities, files
 from keras_saliency.errors import InputError
+from keras_saliency.pictures import ENDINGS as PICTURES
 
-ENDINGS = (".png", ".npy", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+ENDINGS = (*PICTURES, ".npy")
 
 
 def find(folder: str, pictures: list[str]) -> list[str]:

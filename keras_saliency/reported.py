@@ -53,7 +53,8 @@ def rows(data: str, split: str) -> dict[str, dict[str, float]]:
 
     Args:
         data: the dataset's name, as in `datasets`, perhaps with its release:
-            of "salicon:2017" none, its scores cannot be compared with 2015's.
+            of "salicon:2017" none, its scores cannot be compared with 2015's, and
+            none of "salicon:2015-json", which has no fixations but all mouse samples.
         split: its split.
 
     Example:
@@ -63,7 +64,7 @@ def rows(data: str, split: str) -> dict[str, dict[str, float]]:
         ({}, {})
     """
     name, _, release = data.partition(":")
-    if release.startswith("2017"):
+    if release in ("2017", "2015-json"):
         return {}
     found = {}
     for line in REPORTED.get((name, split), "").strip().splitlines():
@@ -78,7 +79,8 @@ def table(data: str, split: str) -> str:
 
     Args:
         data: the dataset's name, as in `datasets`, perhaps with its release:
-            of "salicon:2017" none, its scores cannot be compared with 2015's.
+            of "salicon:2017" none, its scores cannot be compared with 2015's, and
+            none of "salicon:2015-json", which has no fixations but all mouse samples.
         split: its split.
 
     Example:

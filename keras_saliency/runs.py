@@ -67,6 +67,8 @@ def write_config(run_dir: str, args: argparse.Namespace, **facts) -> None:
         config["resumed"] = [*config.get("resumed", []), start]
     else:
         config = {**start, "seed": args.seed, "precision": args.precision, **facts}
+    if arguments.get("data_dir"):  # found again from any folder; of made-up pictures it is empty
+        arguments["data_dir"] = os.path.abspath(arguments["data_dir"])
     config["arguments"] = {**arguments, "run_dir": run_dir}
     files.write_json(os.path.join(run_dir, "config.json"), config)
 
@@ -91,25 +93,40 @@ def recorded_arguments(run_dir: str) -> dict:
 
 
 def trained_on(models: list[str], data: str, data_dir: str) -> list[dict]:
-    """The recorded arguments of those models that are runs, trained on this very data.
+    """The recorded arguments of those models that are of runs trained on this very data.
+
+    Says so if a model was trained on a dataset of this name in another folder.
 
     Args:
-        models: run folders or model files.
+        models: run folders or model files; a file may lie in a run, or in its `epochs`.
         data: the dataset's name, perhaps with its release: "salicon:2017".
         data_dir: its folder.
     """
     found = []
     for model in models:
-        if not os.path.isfile(os.path.join(model, "config.json")):
-            continue
-        config = _read_config(model)
+        run_dir = _run_of(model)
+        config = _read_config(run_dir) if run_dir else None
         arguments = config.get("arguments") if isinstance(config, dict) else None
         trained = str(arguments.get("data")) if isinstance(arguments, dict) else ""
-        if data in (trained, trained.partition(":")[0]):
-            its_dir = str(arguments.get("data_dir", ""))
-            if os.path.realpath(its_dir) == os.path.realpath(data_dir):
-                found.append(arguments)
+        if data not in (trained, trained.partition(":")[0]):
+            continue
+        its_dir = str(arguments.get("data_dir") or "")
+        if os.path.realpath(its_dir) == os.path.realpath(data_dir):
+            found.append(arguments)
+        else:
+            print(
+                f"{model} was trained on {trained} in {its_dir}, which is not {data_dir}: taken "
+                "for other pictures; if they are the same, give --split and --pixels-per-degree"
+            )
     return found
+
+
+def _run_of(model):
+    """The run folder that a model is or lies in, or None."""
+    above = os.path.dirname(os.path.abspath(model))
+    folders = [model] if os.path.isdir(model) else [above, os.path.dirname(above)]
+    is_run = (folder for folder in folders if os.path.isfile(os.path.join(folder, "config.json")))
+    return next(is_run, None)
 
 
 def epochs_behind(args: argparse.Namespace, run_dir: str) -> int:

@@ -143,6 +143,7 @@ def choose_precision(precision: str) -> tuple[str, str]:
 def run(main) -> None:
     """Calls a script's `main`; a mistake in its input ends in one line and status 2."""
     script = os.path.basename(sys.argv[0])
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text
     try:
         main()
     except InputError as error:

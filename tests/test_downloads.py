@@ -1,12 +1,9 @@
 """Downloads, from a server on this machine that misbehaves as servers do."""
 
 import hashlib
-import io
 import json
 import os
-import shutil
 import time
-import zipfile
 
 import numpy as np
 import pytest
@@ -293,57 +290,3 @@ def test_a_full_disk(server, path, monkeypatch):
     )
     refused(lambda: downloads.fetch(server.url, str(path)), "no room", "a.bin")
     assert "a.bin" not in files(path)
-
-
-@pytest.fixture
-def dataset(server):
-    """Addresses of two archives and a file, as a dataset's `ARCHIVES`."""
-    for name in ("trainSet", "testSet"):
-        stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w") as file:
-            file.writestr(f"{name}/1.jpg", name)
-        server.others[f"/{name}.zip"] = stream.getvalue()
-    server.others["/points.mat"] = b"points"
-    root = server.url.removesuffix("/a.bin")
-    return [
-        (root + path, hashlib.md5(body).hexdigest(), f"what {path[1:]} is")
-        for path, body in server.others.items()
-    ]
-
-
-def test_a_dataset_is_fetched_and_unpacked(server, dataset, tmp_path, capsys):
-    downloads.get(dataset, str(tmp_path))
-    names = [".downloaded.json", "points.mat", "testSet", "trainSet"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == names
-    assert (tmp_path / "testSet" / "1.jpg").read_text() == "testSet"
-    assert (tmp_path / "points.mat").read_bytes() == b"points"
-    assert "what testSet.zip is" in capsys.readouterr().out
-    downloads.get(dataset, str(tmp_path))
-    assert len(server.asked) == 3, "all of it is there"
-    assert "trainSet is there already" in capsys.readouterr().out
-
-
-def test_what_was_lost_is_fetched_again(server, dataset, tmp_path):
-    downloads.get(dataset, str(tmp_path))
-    shutil.rmtree(tmp_path / "testSet")
-    downloads.get(dataset, str(tmp_path))
-    assert len(server.asked) == 4
-    assert (tmp_path / "testSet" / "1.jpg").read_text() == "testSet"
-
-
-def test_what_the_user_unpacked_or_fetched_is_used_and_kept(server, dataset, tmp_path):
-    (tmp_path / "trainSet").mkdir()
-    (tmp_path / "testSet.zip").write_bytes(server.others["/testSet.zip"])
-    (tmp_path / "points.mat").write_bytes(b"points")
-    downloads.get(dataset, str(tmp_path))
-    assert not server.asked
-    assert not list((tmp_path / "trainSet").iterdir())
-    assert (tmp_path / "testSet" / "1.jpg").read_text() == "testSet"
-    assert (tmp_path / "testSet.zip").exists()
-
-
-@pytest.mark.parametrize("text", ["[1", "[1]", "3"])
-def test_a_damaged_record_is_no_record(server, dataset, tmp_path, text):
-    (tmp_path / ".downloaded.json").write_text(text)
-    downloads.get(dataset, str(tmp_path))
-    assert (tmp_path / "testSet").is_dir()

@@ -151,3 +151,8 @@ def test_csv_columns_are_the_union_in_order_of_appearance(tmp_path):
         back = list(csv.reader(file))
     assert back == [["image", "nss", "cc"], ["a.jpg", "1.5", ""], ["b, c.jpg", "2", "0.25"]]
     assert b"\r" not in path.read_bytes()
+
+
+def test_a_name_that_is_no_text_can_be_written(tmp_path):
+    files.write_csv(str(tmp_path / "a.csv"), [{"image": os.fsdecode(b"caf\xe9.jpg")}])
+    assert (tmp_path / "a.csv").read_text() == "image\ncaf\\udce9.jpg\n"

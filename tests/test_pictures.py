@@ -1,6 +1,8 @@
 """Whatever the file, the picture comes as people saw it; or one line says what is wrong."""
 
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -107,6 +109,45 @@ def test_sixteen_bits_of_gray_keep_their_shades(tmp_path):
     ramp = np.linspace(0, 65535, 256).astype("uint16").reshape(16, 16)
     picture = read(saved(tmp_path, Image.fromarray(ramp)))
     np.testing.assert_allclose(picture[..., 0], ramp // 257, atol=1)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.pgm"])
+def test_sixteen_bits_are_not_stretched(tmp_path, name):
+    """A dark picture stays dark, in whatever way Pillow opens it."""
+    dark = np.arange(0, 2056, 8, "uint16")[:256].reshape(16, 16)
+    picture = read(saved(tmp_path, Image.fromarray(dark), name))
+    np.testing.assert_allclose(picture[..., 0], dark / 257, atol=1)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+@pytest.mark.parametrize("top", [1, 255, 65535])
+def test_thirty_two_bits_are_refused(tmp_path, dtype, top):
+    """They were black, or white in large parts, without a word."""
+    path = saved(tmp_path, Image.fromarray(np.linspace(0, top, 256, dtype=dtype)[None]), "a.tif")
+    refused(path, "32 bits", "8 or 16")
+    assert pictures.size(path) == (1, 256)
+
+
+def test_webp_comes_back_as_it_is(tmp_path):
+    path = saved(tmp_path, Image.fromarray(QUADRANTS), "a.webp", lossless=True)
+    np.testing.assert_array_equal(read(path), QUADRANTS)
+
+
+@pytest.mark.parametrize("side", [11_000, 60_000])
+@pytest.mark.parametrize("function", [pictures.read, pictures.size])
+def test_a_small_file_that_says_it_is_huge(tmp_path, side, function):
+    def chunk(kind, data):
+        whole = kind + data
+        return struct.pack(">I", len(data)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    path = tmp_path / "bomb.png"
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(bytes(100_000)))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b""))
+    with pytest.raises(InputError) as caught:
+        function(str(path))
+    assert "bomb.png" in str(caught.value) and "\n" not in str(caught.value)
+    assert "too large" in str(caught.value) or "exceeds limit" in str(caught.value)
 
 
 def test_an_animation_is_its_first_frame(tmp_path):

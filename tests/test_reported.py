@@ -23,5 +23,11 @@ def test_salgan_on_salicon():
     }
 
 
+def test_releases_that_papers_do_not_have():
+    assert reported.rows("salicon:2015-gaze", "val") == reported.rows("salicon", "val")
+    assert reported.rows("salicon:2015-mat", "val") == reported.rows("salicon", "val")
+    assert reported.rows("salicon:2017", "val") == reported.rows("salicon:2015-json", "val") == {}
+
+
 def test_a_dataset_without_numbers():
     assert reported.rows("synthetic", "test") == {}

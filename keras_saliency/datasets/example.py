@@ -137,11 +137,11 @@ def check_split(split: str, splits: tuple[str, ...]) -> None:
 
 
 def split_of(name: str) -> str:
-    """ "test" for a fifth of the pictures, "train" for the others; the name alone decides.
+    """For a fifth of the pictures "test", for the others "train"; the name alone decides.
 
     Example:
-        >>> [split_of(name) for name in ("a.jpg", "b.jpg", "e.jpg")]
-        ['train', 'train', 'test']
+        >>> [split_of(name) for name in ("7.png", "8.png", "12.png")]
+        ['train', 'test', 'test']
     """
     # Not every file name is text: what is none has its own escapes. Python's own
     # `hash` of a text changes from run to run.

@@ -114,11 +114,7 @@ def load(data_dir: str, split: str = "all", limit: int | None = None) -> list[Ex
 
 
 def describe(data_dir: str) -> str:
-    """What its two files say that they hold, in a line.
-
-    Raises:
-        InputError: if one is missing, damaged or of another kind.
-    """
+    """What its two files say that they hold, in a line."""
     held = []
     for name, known in ((STIMULI, _STIMULI), (FIXATIONS, _FIXATIONS)):
         with hdf5_files.reading(os.path.join(data_dir, name)) as file:

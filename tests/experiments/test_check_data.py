@@ -17,17 +17,7 @@ from PIL import Image
 from test_bad_input import assert_one_line, run
 
 from keras_saliency import downloads, map_files, maps, pictures
-from keras_saliency.datasets import (
-    cat2000,
-    folder,
-    isun,
-    mit300,
-    mit1003,
-    osie,
-    pysaliency,
-    salicon,
-    synthetic,
-)
+from keras_saliency.datasets import cat2000, osie, salicon, synthetic
 
 REAL = pathlib.Path(__file__).parents[3] / "shared" / "data" / "osie"
 COUNTS = {"train": (8, None), "val": (2, None), "all": (10, None), "test": (2, None)}
@@ -279,15 +269,6 @@ def test_datasets_without_an_address(tmp_path, monkeypatch):
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize("module", [osie, cat2000, isun, mit1003, mit300])
-def test_archives_are_addresses_with_full_checksums(module):
-    for url, checksum, what, unpacked in module.ARCHIVES:
-        assert url.startswith("http")
-        assert downloads.ARCHIVE.search(url) or url.endswith("/" + unpacked)
-        assert checksum is None or (len(checksum) in downloads.KINDS and int(checksum, 16))
-        assert what and "/" not in unpacked and not downloads.ARCHIVE.search(unpacked)
-
-
 def test_what_github_packs_is_found_where_it_unpacks(tmp_path):
     packed = tmp_path / "predicting-human-gaze-beyond-pixels-63223a0" / "data"
     (packed / "eye").mkdir(parents=True)
@@ -295,34 +276,6 @@ def test_what_github_packs_is_found_where_it_unpacks(tmp_path):
     assert osie.describe(str(tmp_path)) == (
         f"OSIE in {packed}, fixations.mat is not the published one"
     )
-
-
-def test_what_was_found_is_described_in_a_line(tmp_path):
-    """In every dataset's own words; of one's own data, whether it is a CSV or maps."""
-    root = str(tmp_path)
-    refused(lambda: isun.describe(root), "training.mat")
-    refused(lambda: mit1003.describe(root), "ALLSTIMULI")
-    refused(lambda: mit300.describe(root), "BenchmarkIMAGES")
-    assert cat2000.describe(root) == "CAT2000; trainSet: nothing; testSet: nothing"
-    cat2000_tree.write_tree(tmp_path, ("Action", "Art"), 1, 1, (27, 48))
-    assert "trainSet" in cat2000.describe(root) and "2 categories" in cat2000.describe(root)
-    for name in ("maps", "fixations", "BenchmarkIMAGES", "ALLSTIMULI", "ALLFIXATIONMAPS", "image"):
-        (tmp_path / name).mkdir()
-    assert folder.describe(root).endswith("images/ with maps in fixations/ and maps/")
-    (tmp_path / "fixations.csv").touch()
-    described = "fixations in fixations.csv; fixations/ and maps/ not read"
-    assert folder.describe(root).endswith(described)
-    assert mit300.describe(root).startswith(f"MIT300 in {tmp_path / 'BenchmarkIMAGES'}")
-    for name in ("a_fixPts.jpg", "a_fixMap.jpg", "b_fixMap.jpg"):
-        (tmp_path / "ALLFIXATIONMAPS" / name).touch()
-    assert mit1003.describe(root).endswith(
-        "ALLSTIMULI (0 .jpeg), ALLFIXATIONMAPS (1 _fixPts.jpg), ALLFIXATIONMAPS (2 _fixMap.jpg)"
-    )
-    (tmp_path / "validation.mat").touch()
-    pictures_in = tmp_path / "image"
-    assert isun.describe(root) == f"iSUN in {root}: validation.mat; pictures in {pictures_in}"
-    pysaliency.save(synthetic.load(split="test", limit=2), root)
-    assert pysaliency.describe(root).startswith(f"pysaliency's files in {root}: stimuli.hdf5 (")
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="OSIE is not here")

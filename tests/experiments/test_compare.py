@@ -7,6 +7,7 @@ import sys
 import compare
 import numpy as np
 import pytest
+import salicon_tree
 from PIL import Image
 from test_bad_input import EXPERIMENTS, assert_one_line, run
 
@@ -52,6 +53,19 @@ def test_the_table_is_printed(here, capsys):
     assert comparison.table(records, "old", "new") in said
     assert f"{COUNT} pictures are in both files, 0 only in old.csv, 0 only in new.csv" in said
     assert not list(here.glob("*.png"))
+
+
+def test_of_salicon_the_release_is_demanded_or_told(here, capsys):
+    flags = ["old.csv", "new.csv", "--data", "salicon"]
+    assert "salicon:2015-mat" in refused(*flags)
+    salicon_tree.write_tree(here / "new_tree", "2017", 1, 1, 0)
+    salicon_tree.write_tree(here / "old_tree", "2015-mat", 1, 1, 0)
+    compare.main([*flags, "--data-dir", "new_tree"])
+    said = capsys.readouterr().out
+    assert said.startswith(f"salicon:2017 val: {COUNT} pictures") and "Reported" not in said
+    for known in (["--data-dir", "old_tree"], ["--data", "salicon:2015-mat"]):
+        compare.main([*flags, *known])
+        assert "Reported for salicon:2015-mat val" in capsys.readouterr().out
 
 
 def test_what_only_one_file_has_is_counted(here, capsys):

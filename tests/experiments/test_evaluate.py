@@ -2,6 +2,7 @@
 
 import csv
 
+import cat2000_tree
 import numpy as np
 import pytest
 from PIL import Image
@@ -165,6 +166,18 @@ def test_a_map_of_another_size(folder):
 )
 def test_mistakes(folder, flags, parts):
     assert_one_line(run("evaluate.py", *OWN, *flags, cwd=folder), *parts)
+
+
+def test_a_split_without_truth_is_not_scored(tmp_path):
+    cat2000_tree.write_tree(tmp_path / "cat", ("Action",), 3, 1, (27, 48))
+    (tmp_path / "cat" / "testSet" / "Stimuli" / "Action").rename(tmp_path / "BenchmarkIMAGES")
+    for data, *flags in (("mit300", "--data-dir", "."),):
+        done = run("evaluate.py", "--data", data, *flags, "--baseline", "bms", cwd=tmp_path)
+        assert_one_line(done, "mit300 test", "not published", "submit.py")
+        assert "|" not in done.stdout
+    (tmp_path / "BenchmarkIMAGES").rename(tmp_path / "cat" / "testSet" / "Stimuli" / "Action")
+    flags = ["--data", "cat2000", "--data-dir", "cat", "--split", "test", "--baseline", "bms"]
+    assert_one_line(run("evaluate.py", *flags, cwd=tmp_path), "cat2000 test", "not published")
 
 
 def test_tuebingen_wants_a_degree(folder):

@@ -1,6 +1,7 @@
 """One's own data from its files to a scored model."""
 
 import json
+import shutil
 
 import evaluate
 import numpy as np
@@ -74,6 +75,13 @@ def test_fixations_to_a_scored_model(looked, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "folder test: 2 pictures" in said and "sigma 4 px" in said
     assert (tmp_path / "s.csv").read_text() == trained
+    (run_dir / "epochs").mkdir(exist_ok=True)
+    shutil.copy(run_dir / "model.keras", run_dir / "epochs" / "epoch_0003.keras")
+    for part in ("model.keras", "epochs/epoch_0003.keras"):
+        score(looked, [run_dir / part])
+        said = capsys.readouterr().out
+        assert '--split test: a model was trained on the "train" of folder' in said
+        assert "folder test: 2 pictures" in said and "sigma 4 px" in said
     score(looked, [run_dir], "--split", "all", "--pixels-per-degree", "6")
     said = capsys.readouterr().out
     assert "folder all, 13 pictures" in said and "sigma 6 px" in said
