@@ -7,8 +7,22 @@ import numpy as np
 from PIL import Image
 from scipy import io, ndimage
 
+from keras_saliency.datasets import salicon
+
 # Mouse samples an observer, in the files that have them: they tell the releases apart.
 SAMPLES = {"2017": 400, "2015-gaze": 115, "2015-json": 20}
+
+
+TRAIN = [f"COCO_train2014_{number:012d}.jpg" for number in (1, 2, 3, 4)]
+MAT = "COCO_train2014_000000000001.mat"
+
+
+def load(folder, split="train", **options):
+    return salicon.load(str(folder), split, **options)
+
+
+def names_of(folder, split="train", **options):
+    return [example.name for example in load(folder, split, **options)]
 
 
 def write_tree(folder, release="2017", train=4, val=3, test=2, size=(48, 64), seed=0):

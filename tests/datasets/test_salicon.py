@@ -6,39 +6,25 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from salicon_tree import annotation, image_record, save_gaze, save_json, write_tree
+from salicon_tree import (
+    MAT,
+    TRAIN,
+    annotation,
+    image_record,
+    load,
+    names_of,
+    save_gaze,
+    save_json,
+    write_tree,
+)
 from scipy import io
 
 from keras_saliency import mat_files, pictures
 from keras_saliency.datasets import salicon, salicon_mat
 
-TRAIN = [f"COCO_train2014_{number:012d}.jpg" for number in (1, 2, 3, 4)]
-MAT = "COCO_train2014_000000000001.mat"
 # Of 48x64: the first and last pixels, and one point outside on each side, from 1.
 POINTS = [[1, 1], [64, 48], [3, 2], [0, 5], [5, 0], [65, 5], [5, 49]]
 INSIDE = [[0, 0], [63, 47], [2, 1]]
-
-
-@pytest.fixture(params=salicon.RELEASES)
-def any_release(request, tmp_path):
-    """A release's name, and a tree of it."""
-    write_tree(tmp_path, request.param)
-    return request.param, tmp_path
-
-
-@pytest.fixture
-def tree(tmp_path):
-    """A tree of 2017."""
-    write_tree(tmp_path)
-    return tmp_path
-
-
-def load(folder, split="train", **options):
-    return salicon.load(str(folder), split, **options)
-
-
-def names_of(folder, split="train", **options):
-    return [example.name for example in load(folder, split, **options)]
 
 
 def test_every_release_loads_its_splits(any_release):
@@ -75,9 +61,9 @@ def test_an_example_knows_its_files(any_release):
         assert len(example.fixations) == len(example.observers) == count
 
 
-def test_2017_counts_from_one_and_drops_what_lies_outside(tree):
-    save_gaze(tree / "fixations" / "train" / MAT, [POINTS[:2], [], POINTS[2:]])
-    example = load(tree)[0]
+def test_2017_counts_from_one_and_drops_what_lies_outside(salicon_2017):
+    save_gaze(salicon_2017 / "fixations" / "train" / MAT, [POINTS[:2], [], POINTS[2:]])
+    example = load(salicon_2017)[0]
     assert example.fixations.tolist() == INSIDE
     assert example.observers.tolist() == [0, 0, 2]
     assert example.dropped == 4
@@ -85,24 +71,24 @@ def test_2017_counts_from_one_and_drops_what_lies_outside(tree):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float64"])
-def test_2017_points_may_be_of_any_numbers(tree, dtype):
+def test_2017_points_may_be_of_any_numbers(salicon_2017, dtype):
     """Nothing wraps around below 0."""
-    path = tree / "fixations" / "train" / MAT
+    path = salicon_2017 / "fixations" / "train" / MAT
     save_gaze(path, [POINTS])
     gaze = mat_files.read(str(path), "gaze")[0]
     gaze["fixations"][0, 0] = gaze["fixations"][0, 0].astype(dtype)
     io.savemat(path, {"gaze": gaze})
-    example = load(tree)[0]
+    example = load(salicon_2017)[0]
     assert (example.fixations.tolist(), example.dropped) == (INSIDE, 4)
     points, _ = salicon_mat.fixations(str(path), (48, 64))
     assert points[3].tolist() == [-1, 4]
 
 
-def test_2017_may_have_no_observer_and_no_fixation(tree):
-    path = tree / "fixations" / "train" / MAT
+def test_2017_may_have_no_observer_and_no_fixation(salicon_2017):
+    path = salicon_2017 / "fixations" / "train" / MAT
     for lists in ([], [[]]):
         save_gaze(path, lists)
-        example = load(tree, release="2017")[0]
+        example = load(salicon_2017, release="2017")[0]
         assert example.fixations.shape == (0, 2)
         assert example.observers.shape == (0,)
 
@@ -136,19 +122,19 @@ def test_the_folder_may_lie_in_another(tmp_path, inside):
     assert salicon.release(str(tmp_path)) == "2017"
 
 
-def test_all_of_2017_may_lie_flat(tree):
+def test_all_of_2017_may_lie_flat(salicon_2017):
     """Pictures, fixations and maps of all splits in a folder each."""
-    split = load(tree, "val")
+    split = load(salicon_2017, "val")
     for kind in ("images", "fixations", "maps"):
-        for path in (tree / kind).glob("*/*"):
-            path.rename(tree / kind / path.name)
-    flat = load(tree, "val")
+        for path in (salicon_2017 / kind).glob("*/*"):
+            path.rename(salicon_2017 / kind / path.name)
+    flat = load(salicon_2017, "val")
     assert [e.name for e in flat] == [e.name for e in split]
     assert [e.fixations.tolist() for e in flat] == [e.fixations.tolist() for e in split]
     name = flat[0].name
-    assert flat[0].image_path == str(tree / "images" / name)
-    assert flat[0].density_path == str(tree / "maps" / name.replace("jpg", "png"))
-    assert (names_of(tree), len(load(tree, "test"))) == (TRAIN, 2)
+    assert flat[0].image_path == str(salicon_2017 / "images" / name)
+    assert flat[0].density_path == str(salicon_2017 / "maps" / name.replace("jpg", "png"))
+    assert (names_of(salicon_2017), len(load(salicon_2017, "test"))) == (TRAIN, 2)
 
 
 def test_2015_mat_may_lie_by_split_and_be_called_fixations(tmp_path):
@@ -173,17 +159,17 @@ def test_the_json_may_lie_in_a_folder(tmp_path, place):
     assert names_of(tmp_path) == TRAIN
 
 
-def test_without_maps_there_is_no_density_path(tree):
-    (tree / "maps" / "train" / TRAIN[0].replace("jpg", "png")).unlink()
-    assert [example.density_path is None for example in load(tree)] == [True, *[False] * 3]
-    shutil.rmtree(tree / "maps")
-    assert {example.density_path for example in load(tree)} == {None}
+def test_without_maps_there_is_no_density_path(salicon_2017):
+    (salicon_2017 / "maps" / "train" / TRAIN[0].replace("jpg", "png")).unlink()
+    assert [example.density_path is None for example in load(salicon_2017)] == [True, *[False] * 3]
+    shutil.rmtree(salicon_2017 / "maps")
+    assert {example.density_path for example in load(salicon_2017)} == {None}
 
 
-def test_an_exif_tag_turns_no_picture(tree):
-    path = tree / "images" / "train" / TRAIN[0]
+def test_an_exif_tag_turns_no_picture(salicon_2017):
+    path = salicon_2017 / "images" / "train" / TRAIN[0]
     tag = Image.Exif()
     tag[0x0112] = 6
     Image.open(path).save(path, exif=tag)
-    example = load(tree)[0]
+    example = load(salicon_2017)[0]
     assert example.size == pictures.of(example).shape[:2] == (48, 64)

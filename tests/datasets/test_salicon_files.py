@@ -7,35 +7,17 @@ import numpy as np
 import pytest
 from checks import refused
 from PIL import Image
-from salicon_tree import save_gaze, write_tree
+from salicon_tree import (
+    MAT,
+    TRAIN,
+    load,
+    names_of,
+    save_gaze,
+    write_tree,
+)
 from scipy import io
 
 from keras_saliency.datasets import index, salicon, salicon_json
-
-TRAIN = [f"COCO_train2014_{number:012d}.jpg" for number in (1, 2, 3, 4)]
-MAT = "COCO_train2014_000000000001.mat"
-
-
-@pytest.fixture(params=salicon.RELEASES)
-def any_release(request, tmp_path):
-    """A release's name, and a tree of it."""
-    write_tree(tmp_path, request.param)
-    return request.param, tmp_path
-
-
-@pytest.fixture
-def tree(tmp_path):
-    """A tree of 2017."""
-    write_tree(tmp_path)
-    return tmp_path
-
-
-def load(folder, split="train", **options):
-    return salicon.load(str(folder), split, **options)
-
-
-def names_of(folder, split="train", **options):
-    return [example.name for example in load(folder, split, **options)]
 
 
 def test_the_folder_is_asked_for_and_named(tmp_path):
@@ -45,17 +27,17 @@ def test_the_folder_is_asked_for_and_named(tmp_path):
     refused(lambda: load(tmp_path), "no pictures of 'train'", "COCO_train2014", "salicon.net")
 
 
-def test_hidden_files_and_other_kinds_are_passed_over(tree):
+def test_hidden_files_and_other_kinds_are_passed_over(salicon_2017):
     for kind in ("images", "fixations", "maps"):
         for name in ("._" + TRAIN[0], "._" + MAT, "Thumbs.db", "readme.txt"):
-            (tree / kind / "train" / name).write_bytes(b"never opened")
-    assert names_of(tree) == TRAIN
+            (salicon_2017 / kind / "train" / name).write_bytes(b"never opened")
+    assert names_of(salicon_2017) == TRAIN
 
 
-def test_pixels_are_not_read(tree):
-    for path in (tree / "images").rglob("*.jpg"):
+def test_pixels_are_not_read(salicon_2017):
+    for path in (salicon_2017 / "images").rglob("*.jpg"):
         path.write_bytes(path.read_bytes()[:700])
-    assert names_of(tree) == TRAIN
+    assert names_of(salicon_2017) == TRAIN
 
 
 def test_resized_pictures_are_refused(any_release):
@@ -65,17 +47,21 @@ def test_resized_pictures_are_refused(any_release):
     refused(lambda: load(folder, release=release), "COCO_train2014_000000000003", "24x32", "48x64")
 
 
-def test_a_missing_mat_is_named(tree):
-    (tree / "fixations" / "train" / "COCO_train2014_000000000003.mat").unlink()
-    refused(lambda: load(tree), os.path.join("train", "COCO_train2014_000000000003.mat"), "no such")
+def test_a_missing_mat_is_named(salicon_2017):
+    (salicon_2017 / "fixations" / "train" / "COCO_train2014_000000000003.mat").unlink()
+    refused(
+        lambda: load(salicon_2017),
+        os.path.join("train", "COCO_train2014_000000000003.mat"),
+        "no such",
+    )
 
 
 @pytest.mark.parametrize("kept", [0, 60, 200])
 @pytest.mark.parametrize("number", [1, 3])
-def test_a_cut_off_mat_is_named(tree, kept, number):
-    path = tree / "fixations" / "train" / f"COCO_train2014_{number:012d}.mat"
+def test_a_cut_off_mat_is_named(salicon_2017, kept, number):
+    path = salicon_2017 / "fixations" / "train" / f"COCO_train2014_{number:012d}.mat"
     path.write_bytes(path.read_bytes()[:kept])
-    refused(lambda: load(tree), str(path), "damaged")
+    refused(lambda: load(salicon_2017), str(path), "damaged")
 
 
 @pytest.mark.parametrize(
@@ -90,10 +76,10 @@ def test_a_cut_off_mat_is_named(tree, kept, number):
     ],
     ids=["other variable", "numbers", "no fixations", "triples", "three dimensions", "text"],
 )
-def test_another_mat_is_named(tree, broken, words):
-    path = tree / "fixations" / "train" / "COCO_train2014_000000000003.mat"
+def test_another_mat_is_named(salicon_2017, broken, words):
+    path = salicon_2017 / "fixations" / "train" / "COCO_train2014_000000000003.mat"
     io.savemat(path, broken)
-    refused(lambda: load(tree, release="2017"), str(path), *words)
+    refused(lambda: load(salicon_2017, release="2017"), str(path), *words)
 
 
 @pytest.mark.parametrize(

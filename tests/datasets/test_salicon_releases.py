@@ -6,36 +6,19 @@ import shutil
 import pytest
 from checks import refused
 from numpy.lib.recfunctions import drop_fields
-from salicon_tree import SAMPLES, save_gaze, write_tree
+from salicon_tree import (
+    MAT,
+    SAMPLES,
+    TRAIN,
+    load,
+    names_of,
+    save_gaze,
+    write_tree,
+)
 from scipy import io
 
 from keras_saliency import mat_files
 from keras_saliency.datasets import salicon, salicon_releases
-
-TRAIN = [f"COCO_train2014_{number:012d}.jpg" for number in (1, 2, 3, 4)]
-MAT = "COCO_train2014_000000000001.mat"
-
-
-@pytest.fixture(params=salicon.RELEASES)
-def any_release(request, tmp_path):
-    """A release's name, and a tree of it."""
-    write_tree(tmp_path, request.param)
-    return request.param, tmp_path
-
-
-@pytest.fixture
-def tree(tmp_path):
-    """A tree of 2017."""
-    write_tree(tmp_path)
-    return tmp_path
-
-
-def load(folder, split="train", **options):
-    return salicon.load(str(folder), split, **options)
-
-
-def names_of(folder, split="train", **options):
-    return [example.name for example in load(folder, split, **options)]
 
 
 def test_the_counts_are_of_the_same_releases_and_splits():
@@ -75,22 +58,22 @@ def test_a_release_that_is_passed_is_held_against_the_files(tmp_path, capsys):
     assert os.path.join("fixations", "val") in line
 
 
-def test_samples_are_counted_over_several_pictures(tree):
+def test_samples_are_counted_over_several_pictures(salicon_2017):
     """One picture with few samples does not make a release."""
-    save_gaze(tree / "fixations" / "train" / MAT, [[[1, 1]]] * 4, samples=10)
-    assert salicon.release(str(tree)) == "2017"  # (3 * 400 + 10) / 4
+    save_gaze(salicon_2017 / "fixations" / "train" / MAT, [[[1, 1]]] * 4, samples=10)
+    assert salicon.release(str(salicon_2017)) == "2017"  # (3 * 400 + 10) / 4
     for name in TRAIN[1:]:
-        path = tree / "fixations" / "train" / name.replace("jpg", "mat")
+        path = salicon_2017 / "fixations" / "train" / name.replace("jpg", "mat")
         save_gaze(path, [[[1, 1]]] * 4, samples=199)
-    refused(lambda: salicon.release(str(tree)), "152 mouse samples")
+    refused(lambda: salicon.release(str(salicon_2017)), "152 mouse samples")
 
 
-def test_without_raw_samples_the_release_must_be_said(tree):
-    for path in tree.glob("fixations/*/*.mat"):
+def test_without_raw_samples_the_release_must_be_said(salicon_2017):
+    for path in salicon_2017.glob("fixations/*/*.mat"):
         (gaze,) = mat_files.read(str(path), "gaze")
         io.savemat(path, {"gaze": drop_fields(gaze, "location")})
-    refused(lambda: load(tree), "0 mouse samples", "release='2017'")
-    assert names_of(tree, release="2017") == TRAIN
+    refused(lambda: load(salicon_2017), "0 mouse samples", "release='2017'")
+    assert names_of(salicon_2017, release="2017") == TRAIN
 
 
 @pytest.mark.parametrize("asked", salicon.RELEASES)
@@ -129,13 +112,13 @@ def test_one_file_of_another_release_is_named(tmp_path, there, other, words):
         )
 
 
-def test_several_releases_must_not_be_mixed(tree):
-    write_tree(tree, "2015-json")
+def test_several_releases_must_not_be_mixed(salicon_2017):
+    write_tree(salicon_2017, "2015-json")
     both = ("several", "fixations/train".replace("/", os.sep), "fixations_val2014.json")
-    refused(lambda: load(tree), *both, "release='2015-json' or release='2017'")
-    refused(lambda: salicon.release(str(tree)), *both)
-    assert len(load(tree, release="2017")[0].fixations) == 28
-    assert len(load(tree, release="2015-json")[0].fixations) == 80
+    refused(lambda: load(salicon_2017), *both, "release='2015-json' or release='2017'")
+    refused(lambda: salicon.release(str(salicon_2017)), *both)
+    assert len(load(salicon_2017, release="2017")[0].fixations) == 28
+    assert len(load(salicon_2017, release="2015-json")[0].fixations) == 80
 
 
 def test_train_and_val_of_two_releases_are_refused(tmp_path):
@@ -143,34 +126,38 @@ def test_train_and_val_of_two_releases_are_refused(tmp_path):
         write_tree(tmp_path / release, release)
     shutil.rmtree(tmp_path / "2017" / "fixations" / "val")
     shutil.copytree(tmp_path / "2015-mat" / "fixation", tmp_path / "2017" / "fixations" / "val")
-    tree = tmp_path / "2017"
-    refused(lambda: load(tree), "several", "release='2017' or release='2015-mat'")
-    refused(lambda: load(tree, "val", release="2017"), "for 'val'", "this is the 2015 release")
-    assert names_of(tree, release="2017") == TRAIN
-    assert len(names_of(tree, "val", release="2015-mat")) == 3
-
-
-def test_a_split_without_fixations_is_named(tree):
-    shutil.rmtree(tree / "fixations" / "val")
-    assert names_of(tree) == TRAIN
+    salicon_2017 = tmp_path / "2017"
+    refused(lambda: load(salicon_2017), "several", "release='2017' or release='2015-mat'")
     refused(
-        lambda: load(tree, "val"),
+        lambda: load(salicon_2017, "val", release="2017"), "for 'val'", "this is the 2015 release"
+    )
+    assert names_of(salicon_2017, release="2017") == TRAIN
+    assert len(names_of(salicon_2017, "val", release="2015-mat")) == 3
+
+
+def test_a_split_without_fixations_is_named(salicon_2017):
+    shutil.rmtree(salicon_2017 / "fixations" / "val")
+    assert names_of(salicon_2017) == TRAIN
+    refused(
+        lambda: load(salicon_2017, "val"),
         "does not hold the 2017 release", "'val'", os.path.join("fixations", "train"),
     )  # fmt: skip
 
 
-def test_no_fixations_at_all(tree):
-    shutil.rmtree(tree / "fixations")
+def test_no_fixations_at_all(salicon_2017):
+    shutil.rmtree(salicon_2017 / "fixations")
     for call in (load, lambda folder: salicon.release(str(folder))):
-        refused(lambda call=call: call(tree), "fixations/train", ".json", "salicon.net")
-    refused(lambda: load(tree, release="2017"), "not where people looked")
-    assert len(load(tree, "test")) == 2
+        refused(lambda call=call: call(salicon_2017), "fixations/train", ".json", "salicon.net")
+    refused(lambda: load(salicon_2017, release="2017"), "not where people looked")
+    assert len(load(salicon_2017, "test")) == 2
 
 
-def test_an_unknown_release_or_split_names_the_known_ones(tree):
-    refused(lambda: load(tree, release="2016"), "2017, 2015-gaze, 2015-json, 2015-mat", "'2016'")
-    refused(lambda: salicon.describe(str(tree), "2016"), "'2016'")
-    refused(lambda: load(tree, "valid"), "train, val, test", "'valid'")
+def test_an_unknown_release_or_split_names_the_known_ones(salicon_2017):
+    refused(
+        lambda: load(salicon_2017, release="2016"), "2017, 2015-gaze, 2015-json, 2015-mat", "'2016'"
+    )
+    refused(lambda: salicon.describe(str(salicon_2017), "2016"), "'2016'")
+    refused(lambda: load(salicon_2017, "valid"), "train, val, test", "'valid'")
 
 
 def test_describe_names_release_folders_and_counts(any_release):
@@ -188,11 +175,11 @@ def test_describe_names_release_folders_and_counts(any_release):
         assert salicon.describe(str(folder)).replace(os.sep, "/") == text
 
 
-def test_describe_says_what_is_not_there(tree):
-    shutil.rmtree(tree / "images" / "test")
-    shutil.rmtree(tree / "images" / "train")
-    shutil.rmtree(tree / "maps" / "train")
-    text = salicon.describe(str(tree)).replace(os.sep, "/")
+def test_describe_says_what_is_not_there(salicon_2017):
+    shutil.rmtree(salicon_2017 / "images" / "test")
+    shutil.rmtree(salicon_2017 / "images" / "train")
+    shutil.rmtree(salicon_2017 / "maps" / "train")
+    text = salicon.describe(str(salicon_2017)).replace(os.sep, "/")
     assert "; train: fixations/train (4 files); val: images/val (3 files), fix" in text
     assert text.endswith("test: nothing")
 
