@@ -17,6 +17,9 @@ __version__ = "0.1.0"
 
 _SUBMODULES = (
     "archives",
+    "attention",
+    "attention_pictures",
+    "attention_regions",
     "auc",
     "augmentation",
     "baselines",
@@ -28,6 +31,7 @@ _SUBMODULES = (
     "choosing",
     "classical",
     "comparison",
+    "cropping",
     "datasets",
     "densities",
     "downloads",
@@ -59,6 +63,8 @@ _SUBMODULES = (
     "reports",
     "resizing",
     "runs",
+    "salgan_reference",
+    "salgan_weights",
     "scores",
     "shards",
     "sheets",
