@@ -4,7 +4,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import types
 
 import keras
 import numpy as np
@@ -13,8 +12,7 @@ import pytest
 import video_files
 from PIL import Image
 
-import keras_saliency
-from keras_saliency import export, files, inputs, pictures, prediction, resizing, training
+from keras_saliency import engines, export, files, inputs, pictures, prediction, resizing, training
 from keras_saliency.errors import InputError
 
 SIZES = {"a.jpg": (40, 64), "deep/b.png": (50, 35), "deep/er/c.webp": (33, 33)}
@@ -166,7 +164,7 @@ def test_many_pictures_are_predicted_by_frozen_weights(
             super().__init__(model)
 
     monkeypatch.setattr(prediction, "Frozen", Frozen)
-    monkeypatch.setattr(predict, "FROZEN_FROM", count)
+    monkeypatch.setattr(engines, "FROZEN_FROM", count)
     run(model_path, "photos")
     assert len(written()) == 3 and bool(made) == frozen
 
@@ -199,10 +197,7 @@ def test_another_engine(photos, model_path, monkeypatch, flags, precision):
             return stimuli[..., :1] / 255
 
     asked = []
-    fake = types.ModuleType("keras_saliency.engines")
-    fake.load = lambda *arguments: asked.append(arguments) or Engine()
-    monkeypatch.setitem(sys.modules, "keras_saliency.engines", fake)
-    monkeypatch.setattr(keras_saliency, "engines", fake, raising=False)
+    monkeypatch.setattr(engines, "load", lambda *arguments: asked.append(arguments) or Engine())
     run(model_path, "photos/a.jpg", "--engine", "openvino", "--write", "npy", *flags)
     assert asked == [(model_path, "openvino", precision)]
     red = resizing.as_stimulus(pictures.read("photos/a.jpg"), (16, 16))[..., :1] / 255
