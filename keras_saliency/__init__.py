@@ -25,6 +25,8 @@ _SUBMODULES = (
     "baselines",
     "blurs",
     "bootstrap",
+    "bulk",
+    "bulk_pipeline",
     "callbacks",
     "checking",
     "checkpoints",
@@ -76,11 +78,13 @@ _SUBMODULES = (
     "serving",
     "shards",
     "sheets",
+    "stores",
     "submissions",
     "tables",
     "training",
     "truths",
     "videos",
+    "worklists",
 )
 
 __all__ = ["InputError", "SaliencyGAN", *_SUBMODULES]
