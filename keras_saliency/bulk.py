@@ -3,6 +3,7 @@
 No Apache Beam in here: `bulk_pipeline` hands the shards to the machines.
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import functools
@@ -34,6 +35,7 @@ RECORDS = "tfrecord"
 # Below the output.
 LISTS, MAPS, SCORES, DONE = "lists", "maps", "scores", "done"
 TODO, MANIFEST, ERRORS, TABLE = "todo.json", "manifest.json", "errors.csv", "scores.csv"
+TOGETHER = 16  # small files written or read at a time: a store takes long for each
 VERSIONS = ("keras", "tensorflow", "numpy", "pillow")
 
 
@@ -109,9 +111,10 @@ def begin(job: Job, shards: list[worklists.Shard]) -> list[str]:
     """Writes the lists of the shards that are not finished; returns their names."""
     listed, finished = stores.names(job.path(LISTS)), done(job)
     missing = [shard for shard in shards if shard.name not in finished]
-    for shard in missing:
-        if f"{shard.name}.json" not in listed:
-            stores.write_json(job.path(LISTS, shard.name), shard.content)
+    new = [shard for shard in missing if f"{shard.name}.json" not in listed]
+    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as threads:
+        for _ in threads.map(lambda s: stores.write_json(job.path(LISTS, s.name), s.content), new):
+            pass
     left = [shard.name for shard in missing]
     stores.write_json(stores.join(job.output, TODO), left)
     return left
@@ -253,8 +256,9 @@ def finish(job: Job, shards: list[worklists.Shard]) -> Result:
     for kind in (LISTS, MAPS, SCORES, DONE):
         stores.sweep(job.path(kind))
     counted, wrong = [], []
-    for shard in shards:
-        said = stores.read_json(job.path(DONE, shard.name))
+    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as threads:
+        reports = list(threads.map(lambda s: stores.read_json(job.path(DONE, s.name)), shards))
+    for shard, said in zip(shards, reports, strict=True):
         wrong += [{"image": name, "error": error} for name, error in said["errors"]]
         counts = {"pictures": said["pictures"], "errors": len(said["errors"])}
         counted.append({"name": shard.name, **counts})

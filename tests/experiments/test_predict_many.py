@@ -9,6 +9,7 @@ import predict_many
 import pytest
 import test_bulk
 
+import keras_saliency
 from keras_saliency import engines, training
 from keras_saliency.errors import InputError
 
@@ -82,7 +83,7 @@ def test_a_runner_that_is_none(photos):
 def test_without_beam(photos, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     monkeypatch.delitem(sys.modules, "keras_saliency.bulk_pipeline", raising=False)
-    monkeypatch.delattr("keras_saliency.bulk_pipeline", raising=False)
+    monkeypatch.delitem(vars(keras_saliency), "bulk_pipeline", raising=False)
     with pytest.raises(InputError, match=r"pip install 'keras_saliency\[beam\]'"):
         run("photos")
 
