@@ -12,9 +12,10 @@ and a network with random weights, and predicts them
 
 Printed are whether all maps are the same bit for bit, whether the finished shards
 were left alone, whether every bad picture was named, and the time and the peak
-memory of each process. TFRecord files are always predicted by frozen weights, as
-5,000 pictures or more are: with fewer their maps may differ. JuntingNet (the default) and pix2pix round otherwise in
-another batch or with other constants, SalGAN does not.
+memory of each process. JuntingNet (the default) and pix2pix round otherwise in
+another batch or with other constants, SalGAN does not. TFRecord files are always
+predicted by frozen weights, as 5,000 pictures or more are: of fewer, those maps
+may differ.
 """
 
 import argparse
