@@ -1,5 +1,6 @@
 """Names that the docstrings' examples use without importing them."""
 
+import importlib.util
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -7,6 +8,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import pytest
+
+# It cannot be imported without.
+collect_ignore = (
+    [] if importlib.util.find_spec("apache_beam") else ["keras_saliency/bulk_pipeline.py"]
+)
 
 
 @pytest.fixture(autouse=True)

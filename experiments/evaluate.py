@@ -144,7 +144,7 @@ def models(args):
     """A function that scores each of the models, by name."""
 
     def scorer(path, read_first=True):
-        from keras_saliency import prediction
+        from keras_saliency import engines, prediction
 
         # A wrong path is answered before anything is scored; but a run's epochs
         # are not all in memory at a time.
@@ -152,7 +152,7 @@ def models(args):
 
         def score(truths, problems):
             unreadable = {}
-            model = loaded or prediction.load(path)
+            model = engines.frozen_for(loaded or prediction.load(path), len(truths.examples))
             maps = prediction.saliency_maps(model, stimuli(truths.examples, unreadable))
             found = (raising(unreadable.get(i), values) for i, values in enumerate(maps))
             return evaluation.score(found, truths, args.emd, problems)

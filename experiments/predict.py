@@ -23,9 +23,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 from keras_saliency import inputs, outputs, pictures, progress, training
 from keras_saliency.errors import InputError
 
-# Pictures. For fewer, `prediction.Frozen` does not pay: in batches of 8 it saves a hundredth
-# of SalGAN's time, a quarter of JuntingNet's, and takes 2 and 8 seconds to make.
-FROZEN_FROM = 5000
 # What changes a map; beside it, its kinds, and of the model its file's content.
 SETTINGS = ("fit", "precision", "engine", "reference", "alpha", "colormap")
 
@@ -192,19 +189,9 @@ def printable(text):
 def load(args, count):
     """What has an `input_shape` and a `predict_on_batch`; for many pictures, the faster kind."""
     precision = args.precision
-    if args.engine != "keras":
-        from keras_saliency import engines
+    from keras_saliency import engines
 
-        reduced = precision == "mixed_bfloat16"
-        return engines.load(args.model, args.engine, "bfloat16" if reduced else "float32")
-    from keras_saliency import export, folding, prediction
-
-    model = prediction.load(args.model)
-    if precision:
-        copy = export.float32_copy if precision == "float32" else export.bfloat16_copy
-        model = copy(model)
-    model = folding.folded(model)
-    return prediction.Frozen(model) if count and count >= FROZEN_FROM else model
+    return engines.for_many(args.model, count, precision, args.engine)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ _SUBMODULES = (
     "baselines",
     "blurs",
     "bootstrap",
+    "bulk",
+    "bulk_pipeline",
     "callbacks",
     "checking",
     "checkpoints",
@@ -77,11 +79,13 @@ _SUBMODULES = (
     "serving",
     "shards",
     "sheets",
+    "stores",
     "submissions",
     "tables",
     "training",
     "truths",
     "videos",
+    "worklists",
 )
 
 __all__ = ["InputError", "SaliencyGAN", *_SUBMODULES]

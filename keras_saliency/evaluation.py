@@ -56,6 +56,21 @@ def score(
         return _rows(([pair] for pair in both), truths, with_emd, problems, workers)
 
 
+def score_one(
+    index: int, saliency_map, truths: Truths, with_emd: bool = False, problems: list | None = None
+) -> dict:
+    """One row of `score`: of `truths.examples[index]`. BLAS should have one thread.
+
+    Example:
+        >>> from keras_saliency.datasets import synthetic
+        >>> truths = Truths(synthetic.load(split="test", limit=3), "tuebingen", synthetic.SIGMA)
+        >>> round(score_one(1, truths.of(1).density, truths)["cc"], 6)
+        1.0
+    """
+    case = truths.examples[index], saliency_map
+    return _row(index, [case], truths, with_emd, problems)
+
+
 def score_baseline(
     name: str,
     truths: Truths,

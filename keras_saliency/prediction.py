@@ -215,40 +215,41 @@ def each(model: keras.Model, pictures, write, fit: str = "stretch", batch_size: 
         concurrent.futures.ThreadPoolExecutor(THREADS) as threads,
     ):
         following = ahead.submit(_batch, pictures, threads, input_size, fit, batch_size)
-        while any(batch := following.result()):
-            read, unreadable = batch
+        while batch := following.result():
             following = ahead.submit(_batch, pictures, threads, input_size, fit, batch_size)
+            unreadable = [(p, found) for p, found, _ in batch if isinstance(found, InputError)]
             yield from unreadable
-            maps = _predicted(model, np.stack([r[1] for r in read])) if read else ()
-            for (picture, _, size), saliency_map in zip(read, maps, strict=True):
-                done = threads.submit(finish, picture, saliency_map, size)
-                writing.append((picture, done))
+            if len(unreadable) == len(batch):
+                continue
+            maps = _predicted(model, np.stack([stimulus for *_, stimulus in batch]))
+            for (picture, size, _), saliency_map in zip(batch, maps, strict=True):
+                if not isinstance(size, InputError):
+                    done = threads.submit(finish, picture, saliency_map, size)
+                    writing.append((picture, done))
             yield from _finished(writing, at_most=batch_size)
         yield from _finished(writing, at_most=0)
 
 
 def _batch(pictures, threads, size, fit, batch_size):
-    """The next `(picture, network's input, own size)`, and `(picture, error)` met on the way."""
+    """The next pictures: `(picture, own size or the error that it has, network's input)`.
+
+    One that cannot be read leaves its place black. How a processor rounds depends on how many
+    are in a batch, so a picture's map must not depend on whether others are sound.
+    """
 
     def prepared(picture):
         try:
             stimulus = picture.read()
         except InputError as error:
-            return picture, error
+            return picture, error, np.zeros((*size, 3), "float32")
         try:
             fitted = fitting.into(stimulus, size, fit)
         except InputError as error:
-            return picture, InputError(f"{picture.path}: {error}")
-        return picture, fitted.astype("float32"), stimulus.shape[:2]
+            error = InputError(f"{picture.path}: {error}")
+            return picture, error, np.zeros((*size, 3), "float32")
+        return picture, stimulus.shape[:2], fitted.astype("float32")
 
-    read, unreadable = [], []
-    while len(read) < batch_size and len(unreadable) < batch_size:
-        chosen = list(itertools.islice(pictures, batch_size - len(read)))
-        if not chosen:
-            break
-        for found in threads.map(prepared, chosen):
-            (read if len(found) == 3 else unreadable).append(found)
-    return read, unreadable
+    return list(threads.map(prepared, itertools.islice(pictures, batch_size)))
 
 
 def _finished(writing, at_most):

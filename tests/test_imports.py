@@ -24,6 +24,7 @@ LEVELS = [
         "auc",
         "mat_files",
         "resizing",
+        "stores",
         "salgan_reference",
     },
     {
@@ -61,13 +62,14 @@ LEVELS = [
     {"pipeline", "epoch_maps", "attention_pictures", "checking"},
     {"baselines", "gan", "serving", "shards", "blurs"},
     {"evaluation", "prediction", "checkpoints", "export", "reports"},
-    {"callbacks", "tables", "formats"},
+    {"callbacks", "tables", "formats", "worklists"},
     {"runs", "loading", "engines"},
-    {"training"},
+    {"training", "bulk"},
+    {"bulk_pipeline"},
 ]
 USES_TENSORFLOW = {
-    "augmentation", "callbacks", "export", "formats", "gan", "kernels", "pipeline", "prediction",
-    "runs", "serving", "shards", "training",
+    "augmentation", "bulk", "callbacks", "export", "formats", "gan", "kernels", "pipeline",
+    "prediction", "runs", "serving", "shards", "training", "worklists",
 }  # fmt: skip
 
 
@@ -148,6 +150,8 @@ def test_importing_is_cheap(line):
 
 @pytest.mark.parametrize("name", keras_saliency.__all__)
 def test_every_public_name_can_be_got(name):
+    if name == "bulk_pipeline":
+        pytest.importorskip("apache_beam")
     assert getattr(keras_saliency, name) is not None
     assert name in dir(keras_saliency)
 

@@ -32,15 +32,21 @@ def test_each_picture_is_written_as_its_map_is_made(fit):
         np.testing.assert_allclose(found[picture], wanted, atol=1e-6)
 
 
-def test_unreadable_pictures_are_told_and_do_not_thin_the_batches():
-    bad = {1, 2, 5, 19}
-    given = [Picture(i, pixels=InputError(f"bad {i}") if i in bad else None) for i in range(20)]
-    model, written = Red(), []
-    done = dict(prediction.each(model, given, lambda p, *_: written.append(p), batch_size=4))
+def test_unreadable_pictures_are_told_and_keep_their_places_in_the_batches():
+    bad = {1, 2, 5, 16, 17, 18, 19}
+    given = [Picture(i, pixels=InputError(f"bad {i}") if i in bad else None) for i in range(22)]
+    model, written = Red(), {}
+
+    def write(picture, saliency_map, _):
+        written[picture] = saliency_map.max()
+
+    done = dict(prediction.each(model, given, write, batch_size=4))
     assert {p.name for p, error in done.items() if error} == {f"{i}.jpg" for i in bad}
     assert str(done[given[5]]) == "bad 5"
-    assert len(done) == 20 and set(written) == {p for p, error in done.items() if not error}
-    assert model.batches == [4, 4, 4, 4]
+    assert len(done) == 22 and set(written) == {p for p, error in done.items() if not error}
+    for i, picture in enumerate(given):
+        assert picture not in written or written[picture] == np.float32(i) / 255
+    assert model.batches == [4, 4, 4, 4, 2]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

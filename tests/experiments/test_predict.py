@@ -4,7 +4,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import types
 
 import keras
 import numpy as np
@@ -14,8 +13,7 @@ import video_files
 from PIL import Image
 from predicted_files import SIZES, opened, run, save_network, save_photos, written
 
-import keras_saliency
-from keras_saliency import export, inputs, pictures, prediction, resizing
+from keras_saliency import engines, export, inputs, pictures, prediction, resizing
 from keras_saliency.errors import InputError
 
 
@@ -120,7 +118,7 @@ def test_many_pictures_are_predicted_by_frozen_weights(
             super().__init__(model)
 
     monkeypatch.setattr(prediction, "Frozen", Frozen)
-    monkeypatch.setattr(predict, "FROZEN_FROM", count)
+    monkeypatch.setattr(engines, "FROZEN_FROM", count)
     run(model_path, "photos")
     assert len(written()) == 3 and bool(made) == frozen
 
@@ -153,10 +151,7 @@ def test_another_engine(photos, model_path, monkeypatch, flags, precision):
             return stimuli[..., :1] / 255
 
     asked = []
-    fake = types.ModuleType("keras_saliency.engines")
-    fake.load = lambda *arguments: asked.append(arguments) or Engine()
-    monkeypatch.setitem(sys.modules, "keras_saliency.engines", fake)
-    monkeypatch.setattr(keras_saliency, "engines", fake, raising=False)
+    monkeypatch.setattr(engines, "load", lambda *arguments: asked.append(arguments) or Engine())
     run(model_path, "photos/a.jpg", "--engine", "openvino", "--write", "npy", *flags)
     assert asked == [(model_path, "openvino", precision)]
     red = resizing.as_stimulus(pictures.read("photos/a.jpg"), (16, 16))[..., :1] / 255
