@@ -155,7 +155,11 @@ def show_progress():
     # Which of Beam's optional packages are missing; and our own errors, as tracebacks.
     logging.getLogger().addFilter(lambda record: record.levelno >= logging.ERROR)
     common = logging.getLogger("apache_beam.runners.common")
-    common.addFilter(lambda record: not isinstance(record.msg, InputError))
+    common.addFilter(
+        lambda record: (
+            not (isinstance(record.msg, InputError) or "KeyboardInterrupt" in str(record.msg))
+        )
+    )
 
 
 if __name__ == "__main__":

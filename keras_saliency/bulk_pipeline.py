@@ -83,6 +83,8 @@ def run(job: bulk.Job, flags: list[str] = ()) -> None:
     try:
         pipeline.run().wait_until_finish()
     except Exception as error:
+        if str(error).startswith("KeyboardInterrupt"):  # Beam makes an error of it
+            raise KeyboardInterrupt from error
         # Of another process' error Beam hands on the text alone.
         ours = [str(error)] if isinstance(error, InputError) else SAID.findall(str(error))
         if not ours:

@@ -74,6 +74,15 @@ def test_our_own_errors_come_out_of_beam_as_one_line(photos, telling, monkeypatc
     assert "out/maps cannot be written" in line and line.endswith("goes on with the others")
 
 
+def test_stopped_at_the_keyboard(photos, monkeypatch, capsys):
+    pytest.importorskip("apache_beam")
+    monkeypatch.setattr(engines, "for_many", lambda *_: bulk_files.Telling(last=1))
+    with pytest.raises(KeyboardInterrupt):
+        run("photos")
+    assert not capsys.readouterr().err
+    assert len(os.listdir("out/done")) == 1
+
+
 def test_a_runner_that_is_none(photos):
     pytest.importorskip("apache_beam")
     with pytest.raises(InputError, match=r"--runner=Foo: Unexpected pipeline runner"):
