@@ -185,12 +185,12 @@ def build(args, stimulus_size):
 def compile_network(network, args):
     import keras
 
-    from keras_saliency import losses, metrics
+    from keras_saliency import losses, metrics, optimizers
 
     rate = args.learning_rate
     optimizer = {
-        "sgd": lambda: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
-        "adamw": lambda: keras.optimizers.AdamW(rate, weight_decay=args.weight_decay),
+        "sgd": lambda: optimizers.FusedSGD(rate, momentum=0.9, nesterov=True),
+        "adamw": lambda: optimizers.FusedAdam(rate, weight_decay=args.weight_decay),
     }
 
     def loss(**options):

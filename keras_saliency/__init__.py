@@ -65,6 +65,7 @@ _SUBMODULES = (
     "progress",
     "protocols",
     "recipes",
+    "regularizers",
     "reported",
     "reports",
     "resizing",

@@ -86,12 +86,12 @@ def our_network():
     """Compiled as experiments/train_juntingnet.py does with the papers' recipe."""
     import keras
 
-    from keras_saliency import metrics, models
+    from keras_saliency import metrics, models, optimizers
 
     network = models.JuntingNet(initializer="gaussian", weight_decay=2.5e-4)
     loss = keras.losses.MeanSquaredError
     data_loss = keras.metrics.MeanMetricWrapper(loss(reduction=None), name="data_loss")
-    sgd = keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True)
+    sgd = optimizers.FusedSGD(0.05, momentum=0.9, nesterov=True)
     network.compile(sgd, loss(), metrics=[data_loss, metrics.CC()], jit_compile=False)
     return network
 
