@@ -207,9 +207,7 @@ def main():
         for case in cases:
             print_profile(*case)
     else:
-        rows = [ratio(*case, args.repetitions) for case in cases]
-        measuring.hand_over([row for row, _ in rows])
-        print(measuring.table([HEAD, *(cells for _, cells in rows)]))
+        print(measuring.table([HEAD, *(ratio(*case, args.repetitions) for case in cases)]))
 
 
 HEAD = ("ms a step", "precision", "step", "multiplications alone", "step / alone", "least to most",
@@ -217,7 +215,7 @@ HEAD = ("ms a step", "precision", "step", "multiplications alone", "step / alone
 
 
 def ratio(name, precision, repetitions):
-    """The row to hand over, and the table's cells."""
+    """The table's cells."""
     step = measuring.Process(sys.executable, __file__, "step", name, precision)
     part = measuring.Process(sys.executable, __file__, "alone", name, precision)
     with step, part:
@@ -226,9 +224,7 @@ def ratio(name, precision, repetitions):
     medians = f"{np.median(steps):.1f}", f"{np.median(parts):.1f}", f"{np.median(found):.2f}"
     spread = f"{min(found):.2f} to {max(found):.2f}"
     number = ", ".join(f"{count} {kind}" for kind, count in collections.Counter(part.facts).items())
-    what = f"{name}, multiplications alone"
-    row = measuring.row(what, precision, "ms a step", steps, parts, "multiplications alone")
-    return row, (name, precision, *medians, spread, number)
+    return name, precision, *medians, spread, number
 
 
 def print_profile(name, precision):
