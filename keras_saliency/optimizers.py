@@ -48,9 +48,8 @@ class FusedAdam(keras.optimizers.Adam):
 class FusedSGD(keras.optimizers.SGD):
     """Keras' `SGD` with momentum, with TensorFlow's fused kernel: the same numbers.
 
-    Keras' own reads and writes the weights, or something as large, nine times a
-    step: a sixth of the step of JuntingNet. Takes SGD's arguments and saves
-    SGD's state. Where the kernel does not fit (another backend, no momentum,
+    Keras' own goes again and again over arrays as large as the weights: a tenth
+    of JuntingNet's step. Takes SGD's arguments and saves SGD's state. Where the kernel does not fit (another backend, no momentum,
     weights that are not float32) it is Keras' SGD.
 
     Example:
