@@ -49,8 +49,9 @@ class FusedSGD(keras.optimizers.SGD):
     """Keras' `SGD` with momentum, with TensorFlow's fused kernel: the same numbers.
 
     Keras' own goes again and again over arrays as large as the weights: a tenth
-    of JuntingNet's step. Takes SGD's arguments and saves SGD's state. Where the kernel does not fit (another backend, no momentum,
-    weights that are not float32) it is Keras' SGD.
+    of JuntingNet's step. Takes SGD's arguments and saves SGD's state. Where the
+    kernel does not fit (another backend, no momentum, weights that are not
+    float32) it is Keras' SGD.
 
     Example:
         >>> weight = keras.Variable([1.0, 2.0])
