@@ -124,11 +124,13 @@ def main(argv=None):
     augmentation = {"mirror": args.mirror, "zoom": args.zoom, "color": args.color}
     stopped = args.patience and done - best.epoch >= args.patience
     if done < args.epochs and not stopped:
+        steps = pipeline.steps_per_epoch(train, args.batch_size)
+        network.steps_per_execution = training.steps_per_execution(steps)
         network.fit(
             pipeline.epochs(
                 source, args.batch_size, **augmentation, seed=args.seed, initial_epoch=done
             ).map(density_only),
-            steps_per_epoch=pipeline.steps_per_epoch(train, args.batch_size),
+            steps_per_epoch=steps,
             validation_data=pipeline.once(validation, args.batch_size).map(density_only),
             validation_freq=args.validate_every,
             initial_epoch=done,
@@ -185,12 +187,12 @@ def build(args, stimulus_size):
 def compile_network(network, args):
     import keras
 
-    from keras_saliency import losses, metrics
+    from keras_saliency import losses, metrics, optimizers
 
     rate = args.learning_rate
     optimizer = {
-        "sgd": lambda: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
-        "adamw": lambda: keras.optimizers.AdamW(rate, weight_decay=args.weight_decay),
+        "sgd": lambda: optimizers.FusedSGD(rate, momentum=0.9, nesterov=True),
+        "adamw": lambda: optimizers.FusedAdam(rate, weight_decay=args.weight_decay),
     }
 
     def loss(**options):

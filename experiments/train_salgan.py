@@ -89,6 +89,7 @@ def main(argv=None):
     def fit(phase, first, last):
         """Trains from epoch `first` to `last`; the order of the data follows from the epoch."""
         print(f"{phase} phase, epochs {first + 1} to {last}")
+        gan.steps_per_execution = training.steps_per_execution(steps)
         gan.fit(
             pipeline.epochs(
                 source, args.batch_size, **args.augmentation, seed=args.seed, initial_epoch=first

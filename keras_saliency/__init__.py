@@ -68,6 +68,7 @@ _SUBMODULES = (
     "progress",
     "protocols",
     "recipes",
+    "regularizers",
     "reported",
     "reports",
     "resizing",

@@ -12,12 +12,18 @@ from keras_saliency import checkpoints, files, map_files, maps, pictures, pipeli
 
 
 class NaNGuard(keras.callbacks.Callback):
-    """Stops the run at the step whose loss is not finite, before anything saves it."""
+    """Stops the run whose loss is not finite, before anything saves it.
+
+    It looks when Keras brings the losses to the host anyway, after every
+    `steps_per_execution` steps. None is missed: they are means since the epoch
+    began, which one such number spoils for the rest of it.
+    """
 
     def on_train_batch_end(self, batch, logs=None):
         for name, value in (logs or {}).items():
             if name.endswith("loss") and not np.isfinite(value):
-                raise FloatingPointError(f"{name} became {value} in batch {batch + 1}")
+                when = "in" if self.model.steps_per_execution == 1 else "by"
+                raise FloatingPointError(f"{name} became {value} {when} batch {batch + 1}")
 
 
 class Losses(keras.callbacks.Callback):

@@ -78,3 +78,28 @@ def adam_step(variable, momentum, velocity, gradient, step, rate, beta_1, beta_2
         beta1_power=ops.power(beta_1, step), beta2_power=ops.power(beta_2, step),
         lr=rate, beta1=beta_1, beta2=beta_2, epsilon=epsilon, grad=gradient,
     )  # fmt: skip
+
+
+def momentum_step(variable, momentum, gradient, rate, decay, nesterov):
+    """One step of SGD with momentum, in place: reads and writes each number once.
+
+    Args:
+        variable: `tf.Variable`, float32.
+        momentum: `keras.Variable`, what the steps before have left.
+        gradient: as the variable.
+        rate, decay, nesterov: as SGD's `learning_rate`, `momentum`, `nesterov`.
+    """
+    tf.raw_ops.ResourceApplyKerasMomentum(
+        var=variable.handle, accum=momentum.value.handle, lr=rate, grad=gradient,
+        momentum=decay, use_nesterov=nesterov,
+    )  # fmt: skip
+
+
+def sum_of_squares(tensor):
+    """Of all numbers; nothing is written in between, and its gradient is one product.
+
+    Example:
+        >>> float(sum_of_squares(tf.constant([1.0, 2.0])))
+        5.0
+    """
+    return 2 * tf.nn.l2_loss(tensor)

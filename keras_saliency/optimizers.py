@@ -1,4 +1,4 @@
-"""FusedAdam: Adam in one pass over memory."""
+"""FusedAdam and FusedSGD: an optimizer's step in one pass over memory."""
 
 import keras
 from keras import ops
@@ -25,8 +25,7 @@ class FusedAdam(keras.optimizers.Adam):
     """
 
     def update_step(self, gradient, variable, learning_rate):
-        plain = keras.backend.standardize_dtype(variable.dtype) == "float32" and not self.amsgrad
-        if keras.backend.backend() != "tensorflow" or not plain:
+        if self.amsgrad or not _fits(variable):
             super().update_step(gradient, variable, learning_rate)
             return
         from keras_saliency import kernels
@@ -43,3 +42,44 @@ class FusedAdam(keras.optimizers.Adam):
             self.beta_2,
             self.epsilon,
         )
+
+
+@keras.saving.register_keras_serializable(package="keras_saliency")
+class FusedSGD(keras.optimizers.SGD):
+    """Keras' `SGD` with momentum, with TensorFlow's fused kernel: the same numbers.
+
+    Keras' own goes again and again over arrays as large as the weights: a tenth
+    of JuntingNet's step. Takes SGD's arguments and saves SGD's state. Where the
+    kernel does not fit (another backend, no momentum, weights that are not
+    float32) it is Keras' SGD.
+
+    Example:
+        >>> weight = keras.Variable([1.0, 2.0])
+        >>> optimizer = FusedSGD(0.1, momentum=0.9, nesterov=True)
+        >>> optimizer.apply([np.array([1.0, -1.0])], [weight])
+        >>> [round(float(number), 3) for number in weight.numpy()]
+        [0.81, 2.19]
+
+    Reference: Sutskever et al., "On the importance of initialization and
+    momentum in deep learning", ICML 2013.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self.momentum == 0 or not _fits(variable):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        from keras_saliency import kernels
+
+        kernels.momentum_step(
+            variable,
+            self.momentums[self._get_variable_index(variable)],
+            ops.cast(gradient, "float32"),
+            ops.cast(learning_rate, "float32"),
+            self.momentum,
+            self.nesterov,
+        )
+
+
+def _fits(variable):
+    plain = keras.backend.standardize_dtype(variable.dtype) == "float32"
+    return plain and keras.backend.backend() == "tensorflow"

@@ -155,3 +155,18 @@ def test_losses_are_shown_by_iterations_counted_through_the_epochs(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["iteration 3", "iteration 6"]
     assert all("loss " in line for line in lines)
+
+
+@pytest.mark.parametrize(("at_once", "when"), [(1, "in batch 2"), (3, "by batch 3")])
+def test_a_loss_that_is_not_finite_stops_the_run_before_it_is_saved(tmp_path, at_once, when):
+    model = network()
+    model.steps_per_execution = at_once
+    densities = np.repeat(DENSITIES, 2, 0)[:6]
+    densities[2] = np.nan  # of the second batch of three; the third has none
+    saved = callbacks.Checkpoints(str(tmp_path), "training")
+    with pytest.raises(FloatingPointError, match=f"loss became nan {when}$"):
+        model.fit(
+            np.repeat(STIMULI, 2, 0)[:6], densities, batch_size=2, shuffle=False, verbose=0,
+            callbacks=[callbacks.NaNGuard(), saved],
+        )  # fmt: skip
+    assert not any(tmp_path.iterdir())

@@ -368,3 +368,18 @@ for name in one:
 
 def test_two_devices_train_as_one():
     subprocess.run([sys.executable, "-c", TWO_DEVICES], check=True)
+
+
+@pytest.mark.parametrize("schedule", ["content", "alternate", "joint"])
+def test_several_steps_at_once_are_the_same_steps(small_gan, batch, schedule):
+    histories, weights = [], []
+    for at_once in (1, 3):
+        keras.utils.set_random_seed(5)
+        gan = compiled(small_gan(), schedule, steps_per_execution=at_once, jit_compile=False)
+        data = tf.data.Dataset.from_tensor_slices(batch).batch(2, drop_remainder=True).repeat()
+        history = gan.fit(data, steps_per_epoch=6, epochs=2, verbose=0, shuffle=False)
+        histories.append(history.history)
+        weights.append(gan.get_weights())
+    assert histories[0] == histories[1]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)

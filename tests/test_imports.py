@@ -18,6 +18,7 @@ LEVELS = [
     {
         "layers",
         "optimizers",
+        "regularizers",
         "scores",
         "maps",
         "pictures",

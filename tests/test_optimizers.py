@@ -1,10 +1,10 @@
-"""FusedAdam takes Keras' Adam's steps."""
+"""FusedAdam takes Keras' Adam's steps, FusedSGD takes Keras' SGD's."""
 
 import keras
 import numpy as np
 import pytest
 
-from keras_saliency.optimizers import FusedAdam
+from keras_saliency.optimizers import FusedAdam, FusedSGD
 
 
 def trained(cls, steps=12, **options):
@@ -102,3 +102,55 @@ def test_weights_that_are_not_float32_go_keras_way():
     weight = keras.Variable(np.ones(3), dtype="float64")
     FusedAdam(0.1).apply([np.ones(3)], [weight])
     np.testing.assert_allclose(weight.numpy(), 0.9, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"momentum": 0.9},
+        {"momentum": 0.9, "nesterov": True},
+        {"momentum": 0.5, "nesterov": True, "weight_decay": 0.1, "clipnorm": 0.1},
+        {"momentum": 0.9, "gradient_accumulation_steps": 3},
+        {
+            "momentum": 0.9,
+            "learning_rate": keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5),
+        },
+    ],
+    ids=lambda options: "-".join(options) or "default",
+)
+def test_the_same_steps_of_sgd(options):
+    expected, reference = trained(keras.optimizers.SGD, **options)
+    found, optimizer = trained(FusedSGD, **options)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    for a, b in zip(optimizer.variables, reference.variables, strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_the_fused_kernel_of_sgd_is_what_runs(monkeypatch):
+    from keras_saliency import kernels
+
+    steps = []
+    monkeypatch.setattr(kernels, "momentum_step", lambda *arguments: steps.append(arguments))
+    trained(FusedSGD, steps=1, momentum=0.9)
+    trained(FusedSGD, steps=1)  # not this one
+    assert len(steps) == 3
+
+
+def test_sgd_in_a_compiled_model_with_a_rate_that_is_set(tmp_path):
+    """As train_juntingnet.py does it: a scheduler sets each epoch's rate."""
+    x, y = np.ones((8, 3), "float32"), np.zeros((8, 2), "float32")
+    losses = {}
+    for cls in (keras.optimizers.SGD, FusedSGD):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        model.compile(cls(0.01, momentum=0.9, nesterov=True), "mse", jit_compile=False)
+        rates = keras.callbacks.LearningRateScheduler(lambda epoch: 0.01 / (1 + epoch))
+        model.fit(x, y, verbose=0, epochs=3, callbacks=[rates])
+        model.save(tmp_path / "model.keras")
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+        assert type(loaded.optimizer) is cls
+        losses[cls] = loaded.fit(x, y, verbose=0, epochs=3).history["loss"]
+    np.testing.assert_allclose(*losses.values(), rtol=1e-5)

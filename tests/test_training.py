@@ -224,3 +224,12 @@ def test_of_many_pictures_with_fixations_outside_some_are_named(capsys, monkeypa
         "dropped 8 fixations outside their pictures: 0.png, 1.png, 2.png, 3.png, 4.png and 3 more"
         in capsys.readouterr().out
     )
+
+
+@pytest.mark.parametrize(("steps", "at_once"), [(64, 16), (62, 2), (30, 15), (7, 7), (17, 1)])
+def test_on_a_gpu_an_epoch_is_taken_in_equal_parts(monkeypatch, steps, at_once):
+    import tensorflow as tf
+
+    assert training.steps_per_execution(steps) == 1
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one"])
+    assert training.steps_per_execution(steps) == at_once

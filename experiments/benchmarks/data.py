@@ -16,12 +16,12 @@ Then an epoch of SalGAN, fed by the pipeline and by the same batches held ready.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 
+import measuring
 import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -188,18 +188,16 @@ def timed(args, python, *what):
 
 def rates(args, index, written):
     """A table of pictures a second, with every repeat."""
-    import importlib.metadata as metadata
-
-    from keras_saliency import runs
-
     found = {"files": [], "shards": [], "torch": []}
     for _ in range(REPEATS):
         found["files"].append(timed(args, sys.executable, "files", ""))
         found["shards"].append(timed(args, sys.executable, "shards", written))
         if args.torch:
-            found["torch"].append(timed(args, args.torch, "torch", index)[0])
-    head = f"{runs.processor()}, {os.cpu_count()} cores, {platform.python_version()}, "
-    head += ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow", "pillow"))
+            rate, version = timed(args, args.torch, "torch", index)
+            found["torch"].append(rate)
+    if args.torch:
+        hand_over(found, f"PyTorch {version.partition('+')[0]}, DataLoader")
+    head = measuring.machine("tensorflow", "pillow")
     names = {"files": "ours, from files", "shards": "ours, from shards", "torch": "DataLoader"}
     rows = ["| pictures a second | median | all | ratio |", "|---|---|---|---|"]
     theirs = np.median(found["torch"] or [float("nan")])
@@ -209,6 +207,15 @@ def rates(args, index, written):
             median = np.median(times)
             rows.append(f"| {names[name]} | {median:.0f} | {each} | {median / theirs:.2f} |")
     return "\n".join([head, "", *rows])
+
+
+def hand_over(found, against):
+    rows = []
+    for source in ("files", "shards"):
+        times = found[source], found["torch"]
+        what = f"batches from {source}"
+        rows.append(measuring.row(what, "", "pictures a second", *times, against, rate=True))
+    measuring.hand_over(rows)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
     python3 -m venv /tmp/torch && /tmp/torch/bin/pip install torch==2.13.0 numpy pillow
     python experiments/benchmarks/juntingnet.py --torch /tmp/torch/bin/python
 
-Both do the same, in processes of their own, one after the other:
+Both do the same, asked in turn, each in a process of its own:
 
-- training step: 128 pictures, mean squared error, SGD with Nesterov momentum,
-  weight decay 5e-4 (the papers' recipe);
+- full step: `fit` as experiments/train_juntingnet.py calls it with the papers'
+  recipe: 128 pictures from the pipeline, mean squared error, SGD with Nesterov
+  momentum, weight decay 5e-4, two metrics and the callbacks. PyTorch's batch is
+  held ready, and its loss is read;
+- gradient step: the same on a batch that is held ready, and nothing beside it;
 - map of one picture: 96x96 pixels in memory to a 48x48 map;
 - file to map: a JPEG of 600x800 pixels to a map of its own size: decoded,
   resized, predicted, blurred, resized. The first paper reports 200 ms (GTX 980).
@@ -15,40 +18,34 @@ PyTorch's times are the better of both memory layouts; its bfloat16 is autocast
 in training, and in prediction the better of autocast and bfloat16 weights.
 """
 
-import argparse
-import json
 import os
-import platform
-import subprocess
 import sys
 import tempfile
 import time
 
+import measuring
 import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 PRECISIONS = ("float32", "bfloat16")
-BATCH = 128
-STEPS, PREDICTIONS = 12, 60
+BATCH, EXAMPLES = 128, 240
 PAPER_MS = 200.0
-NAMES = {
-    "training step": "training step, ms a picture",
-    "map of one picture": "map of one picture, ms",
-    "file to map": "file to map, ms",
-}
+PICTURE = "picture.jpg"
+FULL, GRADIENT = "JuntingNet, full step", "JuntingNet, gradient step"
+MAP, FILE = "JuntingNet, map of one picture", "JuntingNet, file to map"
+# Of a measurement: steps or maps, and pictures in each.
+COUNTS = {FULL: (6, BATCH), GRADIENT: (6, BATCH), MAP: (30, 1), FILE: (30, 1)}
 
 
-def median_ms(function, repetitions):
+def seconds_of(function, repetitions):
     """The median time of a call, after a few that do not count."""
     times = []
-    for i in range(repetitions + 3):
+    for _ in range(3 + repetitions):
         begin = time.perf_counter()
         function()
         times.append(time.perf_counter() - begin)
-        if i < 3:
-            times.clear()
-    return sorted(times)[len(times) // 2] * 1e3
+    return float(np.median(times[3:]))
 
 
 def batch():
@@ -71,50 +68,101 @@ def write_picture(path):
 # Ours
 
 
-def time_ours(path):
+def measure_ours(what, precision, folder):
     from keras_saliency import training
 
     training.load_tensorflow()
     import keras
 
-    found = {}
-    for precision in PRECISIONS:
-        policy = "float32" if precision == "float32" else f"mixed_{precision}"
-        keras.config.set_dtype_policy(policy)
-        found[precision] = times_ours(path)
-    return found
+    keras.config.set_dtype_policy("float32" if precision == "float32" else f"mixed_{precision}")
+    network = our_network()
+    if what == FULL:
+        measure_our_fit(network, folder)
+    else:
+        measuring.answer_steps(our_step(network, what, folder), *COUNTS[what])
 
 
-def times_ours(path):
+def our_network():
+    """Compiled as experiments/train_juntingnet.py does with the papers' recipe."""
     import keras
+
+    from keras_saliency import metrics, models, optimizers
+
+    network = models.JuntingNet(initializer="gaussian", weight_decay=2.5e-4)
+    loss = keras.losses.MeanSquaredError
+    data_loss = keras.metrics.MeanMetricWrapper(loss(reduction=None), name="data_loss")
+    sgd = optimizers.FusedSGD(0.05, momentum=0.9, nesterov=True)
+    network.compile(sgd, loss(), metrics=[data_loss, metrics.CC()], jit_compile=False)
+    return network
+
+
+def measure_our_fit(network, folder):
+    import keras
+
+    from keras_saliency import callbacks, pipeline
+    from keras_saliency.datasets import synthetic
+
+    map_size = network.output_shape[1:3]
+    examples = synthetic.load(limit=EXAMPLES)
+    source = pipeline.load(examples, (96, 96), synthetic.SIGMA, map_size)
+    data = pipeline.epochs(source, BATCH, mirror=True)
+    data = data.map(lambda stimulus, targets: (stimulus, targets["density"]))
+    board = keras.callbacks.TensorBoard(folder, write_graph=False)
+    measuring.answer_epochs(network, data, *COUNTS[FULL], [callbacks.NaNGuard(), board])
+
+
+def our_step(network, what, folder):
     import tensorflow as tf
 
     from keras_saliency import models, pictures, prediction
 
-    network = models.JuntingNet(initializer="glorot", weight_decay=2.5e-4)
-    network.compile(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True), "mse")
-    data = iter(tf.data.Dataset.from_tensors(batch()).cache().repeat())
-    network.make_train_function()
-    step = network.train_function
-    training_step = median_ms(lambda: float(step(data)["loss"]), STEPS) / BATCH
-
-    frozen = prediction.Frozen(network)
-    one = batch()[0][:1]
+    if what == GRADIENT:
+        network.compile(network.optimizer, "mse", jit_compile=False)
+        data = iter(tf.data.Dataset.from_tensors(batch()).cache().repeat())
+        network.make_train_function()
+        return lambda: float(network.train_function(data)["loss"])
+    if what == MAP:
+        frozen, one = prediction.Frozen(network), batch()[0][:1]
+        return lambda: frozen.predict_on_batch(one)
     final = prediction.Frozen(models.post_processed(network))
-    return {
-        "training step": training_step,
-        "map of one picture": median_ms(lambda: frozen.predict_on_batch(one), PREDICTIONS),
-        "file to map": median_ms(
-            lambda: next(prediction.saliency_maps(final, [pictures.read(path)])), PREDICTIONS
-        ),
-    }
+    path = os.path.join(folder, PICTURE)
+    return lambda: next(prediction.saliency_maps(final, [pictures.read(path)]))
 
 
 # PyTorch's
 
 
-def time_torch(path):
-    return {precision: times_torch(path, precision) for precision in PRECISIONS}
+def measure_torch(what, precision, folder):
+    import torch
+
+    half = precision == "bfloat16"
+    layouts = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
+    if what in (FULL, GRADIENT):
+        ways = {name: torch_step(layout, half) for name, layout in layouts.items()}
+    else:
+        ways = torch_maps(layouts, half)
+    times = {name: seconds_of(way, 3) for name, way in ways.items()}
+    best = min(times, key=times.get)
+    step = ways[best]
+    if what == FILE:
+        path, map_of_one = os.path.join(folder, PICTURE), step
+        step = lambda: torch_file(path, map_of_one)  # noqa: E731
+    name = f"PyTorch {torch.__version__.partition('+')[0]}, {best}"
+    measuring.answer_steps(step, *COUNTS[what], name)
+
+
+def torch_maps(layouts, half):
+    """Functions that predict one picture's map, by what they do it with."""
+    import torch
+
+    one = torch.from_numpy(batch()[0][:1]).permute(0, 3, 1, 2)
+    ways = {}
+    for name, layout in layouts.items():
+        for whole in (False, True) if half else (False,):
+            predict = torch_predictor(layout, half and not whole, whole)
+            key = f"{name}, bfloat16 weights" if whole else name
+            ways[key] = lambda stimulus=one, p=predict: p(stimulus).float().numpy()
+    return ways
 
 
 def torch_network():
@@ -139,25 +187,6 @@ def torch_network():
     return JuntingNet()
 
 
-def times_torch(path, precision):
-    import torch
-
-    half = precision == "bfloat16"
-    layouts = (torch.contiguous_format, torch.channels_last)
-    steps = [torch_step(layout, half) for layout in layouts]
-    cases = [(layout, half and not whole, half and whole)
-             for layout in layouts for whole in (False, True)]  # fmt: skip
-    predictors = [torch_predictor(*case) for case in cases]
-    one = torch.from_numpy(batch()[0][:1]).permute(0, 3, 1, 2)
-    singles = [median_ms(lambda p=p: p(one).float().numpy(), PREDICTIONS) for p in predictors]
-    best = predictors[int(np.argmin(singles))]
-    return {
-        "training step": min(steps) / BATCH,
-        "map of one picture": min(singles),
-        "file to map": median_ms(lambda: torch_file(path, best), PREDICTIONS),
-    }
-
-
 def torch_step(layout, autocast):
     import torch
 
@@ -177,7 +206,7 @@ def torch_step(layout, autocast):
         optimizer.step()
         return loss.item()
 
-    return median_ms(step, STEPS)
+    return step
 
 
 def torch_predictor(layout, autocast, whole):
@@ -205,7 +234,7 @@ def torch_file(path, predict):
         pixels = np.array(picture.convert("RGB"))
     stimulus = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
     stimulus = functional.interpolate(stimulus, (96, 96), mode="bilinear", antialias=True)
-    saliency_map = predict(stimulus.round().clamp(0, 255)).float()
+    saliency_map = torch.from_numpy(predict(stimulus.round().clamp(0, 255)))
     taps = torch.exp(-0.5 * (torch.arange(-12, 13) / 3.0) ** 2)
     taps = taps / taps.sum()
     for shape, widths in (((1, 1, 25, 1), (0, 0, 12, 12)), ((1, 1, 1, 25), (12, 12, 0, 0))):
@@ -218,47 +247,22 @@ def torch_file(path, predict):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--torch", metavar="PYTHON", help="python of an environment with PyTorch")
-    parser.add_argument("--times-of", choices=("ours", "torch"), help=argparse.SUPPRESS)
-    parser.add_argument("--picture", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.times_of:
-        timed = {"ours": time_ours, "torch": time_torch}[args.times_of]
-        print(json.dumps(timed(args.picture)))
+    if sys.argv[1:2] == ["--measure"]:
+        whose, *rest = sys.argv[2:]
+        {"ours": measure_ours, "torch": measure_torch}[whose](*rest)
         return
+    args = measuring.parse_args(__doc__)
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "picture.jpg")
-        write_picture(path)
-        ours = times_of("ours", sys.executable, path)
-        theirs = times_of("torch", args.torch, path) if args.torch else None
-    print(report(ours, theirs))
-
-
-def times_of(whose, python, path):
-    command = [python, os.path.abspath(__file__), "--times-of", whose, "--picture", path]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def report(ours, theirs):
-    import importlib.metadata as metadata
-
-    from keras_saliency import runs
-
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow", "keras"))
-    lines = [f"{runs.processor()}, {os.cpu_count()} cores, {platform.python_version()}, {versions}"]
-    lines += ["", "| | precision | ours | PyTorch | ratio |", "|---|---|---|---|---|"]
-    for what, name in NAMES.items():
-        for precision in PRECISIONS:
-            mine = ours[precision][what]
-            other = theirs[precision][what] if theirs else float("nan")
-            cells = f"{mine:.2f} | {other:.2f} | {other / mine:.2f}"
-            lines.append(f"| {name} | {precision} | {cells} |")
-    fastest = min(ours[precision]["file to map"] for precision in PRECISIONS)
-    return "\n".join([*lines, "", f"file to map, the paper's 200 ms: {PAPER_MS / fastest:.1f}x"])
+        write_picture(os.path.join(folder, PICTURE))
+        rows = [
+            measuring.compared(args, __file__, what, p, folder)
+            for what in COUNTS
+            for p in PRECISIONS
+        ]
+    measuring.hand_over(rows)
+    print(f"{measuring.machine('tensorflow', 'keras')}\n\n{measuring.comparison(rows)}")
+    fastest = min(float(np.median(row["ours"])) for row in rows if row["what"] == FILE)
+    print(f"\nfile to map, the paper's 200 ms: {PAPER_MS / fastest:.1f}x")
 
 
 if __name__ == "__main__":

@@ -3,58 +3,51 @@
     python3 -m venv /tmp/torch && /tmp/torch/bin/pip install torch==2.13.0 numpy
     python experiments/benchmarks/pix2pix.py --torch /tmp/torch/bin/python
 
-Both do the same, one after the other, every time in a process of its own: after
-some others it would be slower, in full memory.
+Both are asked in turn, each case in processes of its own: after some others it
+would be slower, in full memory.
 
 - joint step: the discriminator's step on a real and a painted map, then the
   generator's against it and on 100 times L1; 144x256 pixels, Adam(1e-5, 0.5);
 - U-Net alone: the generator's step on L1.
 
-PyTorch's step is pytorch-CycleGAN-and-pix2pix's, its times are the better of
-both memory layouts and of both Adams, its bfloat16 is autocast. A second table
-has our step without what makes it fast, and without instance normalization.
+Ours is `SaliencyGAN.fit` as experiments/train_pix2pix.py calls it: with the
+pipeline, the losses' trackers, three scores and the callbacks. PyTorch's step
+is pytorch-CycleGAN-and-pix2pix's, on batches that are held ready; it takes the
+better of both memory layouts and of both Adams, and autocast for bfloat16. A
+second table has our step without what makes it fast, and without instance
+normalization.
 """
 
-import argparse
+import contextlib
 import functools
-import json
 import os
-import platform
-import subprocess
 import sys
+import tempfile
 import time
 
+import measuring
 import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # and Keras' policy
 SIZE = (144, 256)
-WARM_UP, STEPS = 3, 10
+EXAMPLES = 48
+WARM_UP, STEPS = 2, 5  # STEPS are one measurement
 RATE, BETA_1, L1_WEIGHT = 1e-5, 0.5, 100.0
 GENERATOR = 31_859_585  # parameters
 DISCRIMINATORS = {64: 2_764_865, 128: 11_034_753}  # by filters
 # Schedule, filters of the discriminator, pictures a batch.
 CASES = {
-    "joint step, 64 filters": ("joint", 64, 1),
-    "joint step, 128 filters": ("joint", 128, 1),
-    "joint step, 64 filters, batch 4": ("joint", 64, 4),
-    "U-Net alone, L1": ("content", 64, 1),
+    "pix2pix, joint step, 64 filters": ("joint", 64, 1),
+    "pix2pix, joint step, 128 filters": ("joint", 128, 1),
+    "pix2pix, joint step, 64 filters, batch 4": ("joint", 64, 4),
+    "pix2pix, U-Net alone, L1": ("content", 64, 1),
 }
-VARIED = "joint step, 64 filters"
+VARIED = "pix2pix, joint step, 64 filters"
 UNFUSED = "Keras' GroupNormalization instead of the fused kernel"
 PLAIN_ADAM, BARE = "Keras' Adam instead of FusedAdam", "no normalization"
 VARIANTS = (UNFUSED, PLAIN_ADAM, BARE)
-
-
-def median_ms(function):
-    """The median time of a call, after a few that do not count."""
-    times = []
-    for _ in range(WARM_UP + STEPS):
-        begin = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - begin)
-    return float(np.median(times[WARM_UP:])) * 1e3
 
 
 def batch(pictures):
@@ -66,7 +59,7 @@ def batch(pictures):
 # Ours
 
 
-def time_ours(what, precision):
+def measure_ours(what, precision, folder):
     from unittest import mock
 
     from keras_saliency import training
@@ -74,24 +67,27 @@ def time_ours(what, precision):
     training.load_tensorflow()
     import keras
 
-    from keras_saliency import kernels
+    from keras_saliency import callbacks, kernels, pipeline
+    from keras_saliency.datasets import synthetic
 
     keras.config.set_dtype_policy(PRECISIONS[precision])
-    case = CASES.get(what, CASES[VARIED])
-    if what == UNFUSED:
-        with mock.patch.object(kernels, "can_normalize_instances", lambda *_: False):
-            return time_step(*case)
-    if what == PLAIN_ADAM:
-        return time_step(*case, adam=keras.optimizers.Adam)
-    return time_step(*case, normalization=None if what == BARE else "instance")
+    schedule, filters, pictures = CASES.get(what, CASES[VARIED])
+    adam = keras.optimizers.Adam if what == PLAIN_ADAM else None
+    gan = our_gan(schedule, filters, None if what == BARE else "instance", adam)
+    source = pipeline.load(synthetic.load(limit=EXAMPLES), SIZE, synthetic.SIGMA)
+    data = pipeline.epochs(source, pictures, mirror=False)
+    board = keras.callbacks.TensorBoard(folder, write_graph=False, update_freq=500)
+    fused = mock.patch.object(kernels, "can_normalize_instances", lambda *_: False)
+    with fused if what == UNFUSED else contextlib.nullcontext():
+        watching = [callbacks.NaNGuard(), callbacks.Losses(500), board]
+        measuring.answer_epochs(gan, data, STEPS, pictures, watching)
 
 
-def time_step(schedule, filters, pictures, normalization="instance", adam=None):
-    """ms a picture; compiled as experiments/train_pix2pix.py does, without scores."""
+def our_gan(schedule, filters, normalization="instance", adam=None):
+    """Compiled as experiments/train_pix2pix.py does."""
     import keras
-    import tensorflow as tf
 
-    from keras_saliency import SaliencyGAN, models, optimizers
+    from keras_saliency import SaliencyGAN, metrics, models, optimizers
 
     adam = adam or optimizers.FusedAdam
     generator = models.Pix2PixGenerator(input_shape=(*SIZE, 3), normalization=normalization)
@@ -107,32 +103,47 @@ def time_step(schedule, filters, pictures, normalization="instance", adam=None):
         content_downsample=1,
         adversarial_loss=keras.losses.BinaryCrossentropy(from_logits=True),
         schedule=schedule,
+        metrics=[metrics.NSS(), metrics.CC(), metrics.KLD()],
         jit_compile=False,
     )
-    data = iter(tf.data.Dataset.from_tensors(batch(pictures)).cache().repeat())
-    gan.make_train_function()
-    return median_ms(lambda: float(gan.train_function(data)["generator_loss"])) / pictures
+    return gan
 
 
 # PyTorch's
 
 
-def time_torch(what, precision):
+def measure_torch(what, precision, _):
     import torch
 
-    return *fastest(*CASES[what], precision == "bfloat16"), torch.__version__
+    case = (*CASES[what], precision == "bfloat16")
+    step, how = fastest(*case)
+    name = f"PyTorch {torch.__version__.partition('+')[0]}, {how}"
+    measuring.answer_steps(step, STEPS, CASES[what][2], name)
 
 
 def fastest(*case):
-    """ms a picture, and with what. Adam does not mind the layout, so each is chosen alone."""
+    """The fastest step, and with what. Adam does not mind the layout: each is chosen alone."""
     import torch
 
     layouts = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
-    times = {(name, "fused Adam"): time_torch_step(*case, layouts[name], True) for name in layouts}
+    ways = {(name, "fused Adam"): (layouts[name], True) for name in layouts}
+    times = {way: seconds_of(torch_train_step(*case, *ways[way])) for way in ways}
     layout, _ = min(times, key=times.get)
-    times[layout, "default Adam"] = time_torch_step(*case, layouts[layout], None)
-    which = min(times, key=times.get)
-    return times[which], ", ".join(which)
+    way = layout, "default Adam"
+    ways[way] = (layouts[layout], None)
+    times[way] = seconds_of(torch_train_step(*case, *ways[way]))
+    best = min(times, key=times.get)
+    return torch_train_step(*case, *ways[best]), ", ".join(best)
+
+
+def seconds_of(step):
+    """The median time of a call, after a few that do not count."""
+    times = []
+    for _ in range(WARM_UP + STEPS):
+        begin = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - begin)
+    return float(np.median(times[WARM_UP:]))
 
 
 def torch_generator():
@@ -182,7 +193,7 @@ def torch_discriminator(filters):
     return nn.Sequential(*layers, nn.Conv2d(8 * filters, 1, 4, padding=1))
 
 
-def time_torch_step(schedule, filters, pictures, autocast, layout, fused):
+def torch_train_step(schedule, filters, pictures, autocast, layout, fused):
     import torch
 
     networks = [torch_generator(), torch_discriminator(filters)]
@@ -194,8 +205,7 @@ def time_torch_step(schedule, filters, pictures, autocast, layout, fused):
     stimuli, real = (torch.from_numpy(each).permute(0, 3, 1, 2) for each in batch(pictures))
     stimuli = (stimuli / 127.5 - 1).contiguous(memory_format=layout)
     real = (2 * real - 1).contiguous(memory_format=layout)
-    step = torch_step(networks, optimizers, stimuli, real, schedule == "joint", autocast)
-    return median_ms(step) / pictures
+    return torch_step(networks, optimizers, stimuli, real, schedule == "joint", autocast)
 
 
 def torch_step(networks, optimizers, stimuli, real, joint, autocast):
@@ -235,53 +245,39 @@ def torch_step(networks, optimizers, stimuli, real, joint, autocast):
 
 
 def main():
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--torch", metavar="PYTHON", help="python of an environment with PyTorch")
-    parser.add_argument("--time", nargs=3, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.time:
-        whose, *what = args.time
-        print(json.dumps({"ours": time_ours, "torch": time_torch}[whose](*what)))
+    if sys.argv[1:2] == ["--measure"]:
+        whose, *rest = sys.argv[2:]
+        {"ours": measure_ours, "torch": measure_torch}[whose](*rest)
         return
-    ours = times_of("ours", sys.executable, (*CASES, *VARIANTS))
-    print(report(ours, times_of("torch", args.torch, CASES) if args.torch else None))
+    args = measuring.parse_args(__doc__)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [
+            measuring.compared(args, __file__, what, p, folder)
+            for what in CASES
+            for p in PRECISIONS
+        ]
+        measuring.hand_over(rows)
+        print(f"{measuring.machine('tensorflow', 'keras')}\n\n{measuring.comparison(rows)}\n")
+        print(measuring.table(changes(args, folder)))
 
 
-def times_of(whose, python, names):
-    found = {}
-    for what in ((name, precision) for name in names for precision in PRECISIONS):
-        command = [python, os.path.abspath(__file__), "--time", whose, *what]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        found[what] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def report(ours, theirs):
-    import importlib.metadata as metadata
-
-    from keras_saliency import runs
-
-    head = f"{runs.processor()}, {os.cpu_count()} cores, {platform.python_version()}, "
-    head += ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow", "keras"))
-    head += f", torch {next(iter(theirs.values()))[2]}" if theirs else ""
-    steps = [("ms a picture", "precision", "ours", "PyTorch", "ratio", "PyTorch's fastest")]
-    for what in ((name, precision) for name in CASES for precision in PRECISIONS):
-        other, how, _ = theirs[what] if theirs else (float("nan"), "", "")
-        cells = f"{ours[what]:.1f}", f"{other:.1f}", f"{other / ours[what]:.2f}", how
-        steps.append((*what, *cells))
+def changes(args, folder):
+    """Our step without what makes it fast, all in turn: medians."""
     share = "instance normalization's share"
-    changes = [(f"{VARIED}, batch 1: ms", "as it is", *VARIANTS, share)]
+    lines = [(f"{VARIED}, batch 1: ms", "as it is", *VARIANTS, share)]
     for precision in PRECISIONS:
-        times = [ours[name, precision] for name in (VARIED, *VARIANTS)]
+        with contextlib.ExitStack() as stack:
+            processes = [
+                measuring.Process(sys.executable, __file__, "ours", what, precision, folder)
+                for what in (VARIED, *VARIANTS)
+            ]
+            for process in processes:
+                stack.enter_context(process)
+            found = measuring.in_turn(processes, args.repetitions)
+        times = [float(np.median(each)) for each in found]
         cells = [f"{ms:.1f}" for ms in times]
-        changes.append((precision, *cells, f"{1 - times[-1] / times[0]:.0%}"))
-    return "\n\n".join([head, table(steps), table(changes)])
-
-
-def table(rows):
-    lines = [f"| {' | '.join(cells)} |" for cells in rows]
-    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+        lines.append((precision, *cells, f"{1 - times[-1] / times[0]:.0%}"))
+    return lines
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 
+import measuring
 import numpy as np
 
 SIZE = (480, 640)  # SALICON's
@@ -154,6 +155,8 @@ def against_pysaliency(python, pictures):
     print(f"pysaliency, all     {total / pictures * 1e3:7.1f} ms a picture")
     print(f"keras_saliency, all {seconds / pictures * 1e3:7.1f} ms a picture")
     print(f"ratio {total / seconds:.1f}")
+    ms = [1e3 * seconds / pictures], [1e3 * total / pictures]
+    measuring.hand_over([measuring.row("scoring", "", "ms a picture", *ms, "pysaliency")])
 
 
 def main():

@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from keras_saliency.errors import InputError
 from keras_saliency.layers import GaussianBlur, Maxout
+from keras_saliency.regularizers import FusedL2
 from keras_saliency.scores import AXES
 
 # Of each convolution: filters, size, zero padding, and the pooling's size behind it.
@@ -169,7 +170,7 @@ def post_processed(
 def _weights(initializer, weight_decay):
     """The arguments of a layer with weights; an initializer used twice would draw the same."""
     gaussian = initializer == "gaussian"
-    penalty = keras.regularizers.L2(weight_decay) if weight_decay else None
+    penalty = FusedL2(weight_decay) if weight_decay else None
     return {
         "kernel_initializer": keras.initializers.RandomNormal(stddev=0.01)
         if gaussian

@@ -10,6 +10,7 @@ from keras import layers
 
 from keras_saliency.errors import InputError
 from keras_saliency.models.encoders import ENCODERS
+from keras_saliency.regularizers import FusedL2
 
 # Every tuple is a block: its convolutions' filters, then twice the size.
 DECODER_BLOCKS = ((512,) * 3, (512,) * 3, (256,) * 3, (128,) * 2, (64,) * 2)
@@ -61,7 +62,7 @@ def SalGANGenerator(
     _check_size(input_shape[:2], 16, 32)
     if encoder not in ENCODERS:
         raise InputError(f"encoder must be one of {', '.join(ENCODERS)}. Received: {encoder!r}")
-    regularizer = keras.regularizers.L2(weight_decay) if weight_decay else None
+    regularizer = FusedL2(weight_decay) if weight_decay else None
     # Glorot's weights, which VGG16's features (up to hundreds) carry through the
     # decoder as in the paper; MobileNet's, at most 6, fade there: He's keep them.
     initializer = "he_normal" if encoder == "mobilenet" else "glorot_uniform"
@@ -122,7 +123,7 @@ def SalGANDiscriminator(
         raise InputError(f"variant must be paper or code. Received: {variant!r}")
     code = variant == "code"
     _check_size(input_shape, 16 if code else 8, 16)
-    regularizer = keras.regularizers.L2(weight_decay) if weight_decay else None
+    regularizer = FusedL2(weight_decay) if weight_decay else None
 
     def conv(filters, size, name, **options):
         return layers.Conv2D(
