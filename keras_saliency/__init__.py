@@ -78,6 +78,7 @@ _SUBMODULES = (
     "sheets",
     "submissions",
     "tables",
+    "tensorflow_only",
     "training",
     "truths",
     "videos",

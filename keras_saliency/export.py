@@ -4,10 +4,10 @@ import uuid
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_saliency import files, pipeline, serving
 from keras_saliency.errors import InputError
+from keras_saliency.tensorflow_only import tf
 
 
 def float32_copy(model: keras.Model) -> keras.Model:

@@ -176,7 +176,7 @@ def load_tensorflow() -> None:
         stderr = os.dup(2)
         os.dup2(aside.fileno(), 2)
         try:
-            import tensorflow as tf
+            from keras_saliency.tensorflow_only import tf
 
             tf.config.list_physical_devices()
         except BaseException:
