@@ -14,8 +14,8 @@ from keras_saliency.errors import InputError
 if keras.backend.backend() != "tensorflow":
     raise InputError(
         "training, the data pipeline, prediction and serving need TensorFlow, but Keras runs on "
-        f"{keras.backend.backend()}: set KERAS_BACKEND=tensorflow (models, layers, losses, scores and "
-        "metrics run on any backend)"
+        f"{keras.backend.backend()}: set KERAS_BACKEND=tensorflow (models, layers, losses, scores "
+        "and metrics run on any backend)"
     )
 
 import tensorflow as tf

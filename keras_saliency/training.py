@@ -13,6 +13,8 @@ import tempfile
 from keras_saliency import datasets, loading, runs
 from keras_saliency.errors import InputError
 
+CPUINFO = "/proc/cpuinfo"
+
 
 class Parser(argparse.ArgumentParser):
     """Shows a script's docstring as its help, and answers a mistake with one line."""
@@ -123,21 +125,42 @@ def choose_precision(precision: str) -> tuple[str, str]:
     Args:
         precision: "auto" or a policy, which is then taken.
     """
-    import tensorflow as tf
-
     if precision != "auto":
         return precision, "as asked"
-    if tf.config.list_physical_devices("GPU"):
-        return "mixed_float16", "there is a GPU"
+    from keras_saliency.tensorflow_only import tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return _precision_of_gpus([tf.config.experimental.get_device_details(g) for g in gpus])
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        # TensorFlow's own kernels take 20 times as long for bfloat16.
+        return "float32", "no GPU, and oneDNN is switched off (TF_ENABLE_ONEDNN_OPTS=0)"
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
+        with open(CPUINFO, encoding="utf-8") as file:
             flags = next((line for line in file if line.startswith("flags")), "").split()
     except OSError:
-        flags = []
+        return "float32", f"no GPU, and no {CPUINFO} that tells what the processor can"
     for flag in ("amx_bf16", "avx512_bf16"):
         if flag in flags:
             return "mixed_bfloat16", f"the processor has {flag}"
     return "float32", "neither a GPU nor a processor with bfloat16 instructions"
+
+
+def _precision_of_gpus(details):
+    """What the oldest of the GPUs is fast at, from TensorFlow's details of them."""
+    oldest = min(details, key=lambda one: one.get("compute_capability", (0, 0)))
+    name = oldest.get("device_name", "a GPU")
+    if "compute_capability" not in oldest:
+        return "float32", f"{name} does not tell its compute capability"
+    capability = oldest["compute_capability"]
+    seen = f"{name} has compute capability {'.'.join(map(str, capability))}"
+    # Tensor cores came with 7.0, for float16. Since 8.0 they take bfloat16 as fast, whose range
+    # is float32's: no features that overflow, no loss scale, no step skipped.
+    if capability >= (8, 0):
+        return "mixed_bfloat16", f"{seen}: bfloat16 is as fast as float16 and needs no loss scale"
+    if capability >= (7, 0):
+        return "mixed_float16", f"{seen}: tensor cores for float16, none for bfloat16"
+    return "float32", f"{seen}: no tensor cores"
 
 
 def run(main) -> None:
