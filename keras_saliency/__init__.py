@@ -83,6 +83,7 @@ _SUBMODULES = (
     "stores",
     "submissions",
     "tables",
+    "tensorflow_only",
     "training",
     "truths",
     "videos",

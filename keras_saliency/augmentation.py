@@ -1,6 +1,6 @@
 """How a training picture and its maps are changed: turned, cut, recoloured, all three alike."""
 
-import tensorflow as tf
+from keras_saliency.tensorflow_only import tf
 
 
 def augmented(fields, dice, mirror=True, zoom=0.0, color=0.0, crop=None):

@@ -14,8 +14,6 @@ import time
 import types
 from typing import NamedTuple
 
-import tensorflow as tf
-
 from keras_saliency import (
     engines,
     evaluation,
@@ -29,6 +27,7 @@ from keras_saliency import (
     worklists,
 )
 from keras_saliency.errors import InputError
+from keras_saliency.tensorflow_only import tf
 from keras_saliency.truths import Truths
 
 RECORDS = "tfrecord"

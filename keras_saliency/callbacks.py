@@ -6,9 +6,9 @@ import sys
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_saliency import checkpoints, files, map_files, maps, pictures, pipeline, prediction
+from keras_saliency.tensorflow_only import tf
 
 
 class NaNGuard(keras.callbacks.Callback):

@@ -5,10 +5,10 @@ import uuid
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_saliency import files, folding, generators, pipeline, serving
 from keras_saliency.errors import InputError
+from keras_saliency.tensorflow_only import tf
 
 # All that an exported model's folder may hold, of every format.
 EXPORTED = {

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_saliency import export, files, folding, generators, pipeline, runtimes
 from keras_saliency.errors import InputError
+from keras_saliency.tensorflow_only import tf
 
 # The largest difference from the network's maps, of their largest value, by what is reduced.
 ALLOWED = {"nothing": 1e-4, "weights": 2e-2, "precision": 1e-1}

@@ -1,10 +1,10 @@
 """`SaliencyGAN`: the only train_step of the package."""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from keras_saliency import losses
+from keras_saliency.tensorflow_only import tf
 
 SCHEDULES = ("content", "alternate", "joint")
 # fmt: off

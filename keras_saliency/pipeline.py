@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 import threadpoolctl
 
 from keras_saliency import augmentation, map_files, maps, pictures, resizing
 from keras_saliency.errors import InputError
+from keras_saliency.tensorflow_only import tf
 
 CACHE_BYTES = 4 * 1024**3  # more than this is read anew every epoch
 FOREVER = 1_000_000  # epochs

@@ -8,7 +8,6 @@ import zipfile
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_saliency import (  # a model's file may name what is not used here
     fitting,
@@ -20,6 +19,7 @@ from keras_saliency import (  # a model's file may name what is not used here
     resizing,
 )
 from keras_saliency.errors import InputError
+from keras_saliency.tensorflow_only import tf
 
 BATCH = 8  # pictures that the network sees at a time
 THREADS = min(os.cpu_count(), 8)  # that read and write; each holds a picture

@@ -7,10 +7,10 @@ import io
 import os
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from keras_saliency import pipeline
+from keras_saliency.tensorflow_only import tf
 
 MAX_PIXELS = 25_000_000  # of a picture
 MAX_SIDE = 16_384  # of long strips, a resize on its way would be larger than what it began with

@@ -14,10 +14,10 @@ import struct
 import zlib
 
 import numpy as np
-import tensorflow as tf
 
 from keras_saliency import files, pipeline, progress
 from keras_saliency.errors import InputError
+from keras_saliency.tensorflow_only import tf
 
 FORMAT = 1
 INDEX = "index.json"

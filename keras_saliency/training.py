@@ -14,6 +14,7 @@ from keras_saliency import datasets, loading, runs
 from keras_saliency.errors import InputError
 
 MOST_STEPS = 16  # that a GPU takes at once
+CPUINFO = "/proc/cpuinfo"
 
 
 class Parser(argparse.ArgumentParser):
@@ -125,17 +126,21 @@ def choose_precision(precision: str) -> tuple[str, str]:
     Args:
         precision: "auto" or a policy, which is then taken.
     """
-    import tensorflow as tf
-
     if precision != "auto":
         return precision, "as asked"
-    if tf.config.list_physical_devices("GPU"):
-        return "mixed_float16", "there is a GPU"
+    from keras_saliency.tensorflow_only import tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return _precision_of_gpus([tf.config.experimental.get_device_details(g) for g in gpus])
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        # TensorFlow's own kernels take 20 times as long for bfloat16.
+        return "float32", "no GPU, and oneDNN is switched off (TF_ENABLE_ONEDNN_OPTS=0)"
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
+        with open(CPUINFO, encoding="utf-8") as file:
             flags = next((line for line in file if line.startswith("flags")), "").split()
     except OSError:
-        flags = []
+        return "float32", f"no GPU, and no {CPUINFO} that tells what the processor can"
     for flag in ("amx_bf16", "avx512_bf16"):
         if flag in flags:
             return "mixed_bfloat16", f"the processor has {flag}"
@@ -156,6 +161,23 @@ def steps_per_execution(steps: int) -> int:
 
     most = MOST_STEPS if tf.config.list_physical_devices("GPU") else 1
     return max(count for count in range(1, most + 1) if steps % count == 0)
+
+
+def _precision_of_gpus(details):
+    """What the oldest of the GPUs is fast at, from TensorFlow's details of them."""
+    oldest = min(details, key=lambda one: one.get("compute_capability", (0, 0)))
+    name = oldest.get("device_name", "a GPU")
+    if "compute_capability" not in oldest:
+        return "float32", f"{name} does not tell its compute capability"
+    capability = oldest["compute_capability"]
+    seen = f"{name} has compute capability {'.'.join(map(str, capability))}"
+    # Tensor cores came with 7.0, for float16. Since 8.0 they take bfloat16 as fast, whose range
+    # is float32's: no features that overflow, no loss scale, no step skipped.
+    if capability >= (8, 0):
+        return "mixed_bfloat16", f"{seen}: bfloat16 is as fast as float16 and needs no loss scale"
+    if capability >= (7, 0):
+        return "mixed_float16", f"{seen}: tensor cores for float16, none for bfloat16"
+    return "float32", f"{seen}: no tensor cores"
 
 
 def run(main) -> None:
@@ -194,7 +216,7 @@ def load_tensorflow() -> None:
         stderr = os.dup(2)
         os.dup2(aside.fileno(), 2)
         try:
-            import tensorflow as tf
+            from keras_saliency.tensorflow_only import tf
 
             tf.config.list_physical_devices()
         except BaseException:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from keras_saliency import inputs, pictures, prediction, stores
 from keras_saliency.errors import InputError
+from keras_saliency.tensorflow_only import tf
 
 PER_SHARD = 1024  # pictures; of 480x640, maps of about 30 MB
 RECORDS = re.compile(r"\.tfrecords?\b|\.tfrec$")

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from test_worklists import record, write_records
 
-from keras_saliency import bulk, engines, models, worklists
+from keras_saliency import bulk, engines, models, outputs, worklists
 from keras_saliency.errors import InputError
 
 

@@ -1,10 +1,12 @@
 """Imports only go down, TensorFlow stays where it has to be, and importing is cheap."""
 
 import ast
+import importlib
 import pathlib
 import subprocess
 import sys
 
+import keras
 import pytest
 
 import keras_saliency
@@ -14,7 +16,7 @@ PACKAGE = pathlib.Path(keras_saliency.__file__).parent
 # A module imports from the rows above its own, and from its own folder.
 LEVELS = [
     {"errors", "progress", "bootstrap", "kernels"},
-    {"files", "archives", "folding", "generators", "runtimes", "videos"},
+    {"files", "archives", "folding", "generators", "runtimes", "tensorflow_only", "videos"},
     {
         "layers",
         "optimizers",
@@ -70,7 +72,7 @@ LEVELS = [
 ]
 USES_TENSORFLOW = {
     "augmentation", "bulk", "callbacks", "export", "formats", "gan", "kernels", "pipeline",
-    "prediction", "runs", "serving", "shards", "training", "worklists",
+    "prediction", "runs", "serving", "shards", "tensorflow_only", "training", "worklists",
 }  # fmt: skip
 
 
@@ -128,7 +130,18 @@ def test_only_runs_imports_the_package_itself():
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - USES_TENSORFLOW))
 def test_tensorflow_is_not_imported(module):
-    assert not {name for name in IMPORTS[module] if name.split(".")[0] == "tensorflow"}
+    own = "keras_saliency.tensorflow_only.tf"
+    assert not {n for n in IMPORTS[module] if n == own or n.split(".")[0] == "tensorflow"}
+
+
+@pytest.mark.parametrize("module", ["gan", "pipeline", "prediction", "serving"])
+def test_on_another_backend_one_line_says_what_needs_tensorflow(module, monkeypatch):
+    # An earlier import of either would hide it.
+    for name in (module, "tensorflow_only"):
+        monkeypatch.delitem(sys.modules, f"keras_saliency.{name}", raising=False)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(keras_saliency.InputError, match="need TensorFlow, but Keras runs on jax"):
+        importlib.import_module(f"keras_saliency.{module}")
 
 
 @pytest.mark.parametrize("module", [*MODULES, "__init__"])
