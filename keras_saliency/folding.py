@@ -1,16 +1,17 @@
 """The same function, computed with less work: for networks that are not trained any more."""
 
 import keras
-import numpy as np
-from keras import layers
+from keras import layers, ops
+
+from keras_saliency.layers import UpsampledConv2D
+from keras_saliency.layers.upsampled_conv2d import of_small_map
 
 
 def folded(model: keras.Model) -> keras.Model:
     """The network with every doubling of a map and the convolution after it in one.
 
-    Each pixel of a map that was made twice as large by repeating stands four
-    times under a 3x3 kernel, so a 4x4 kernel of sums, laid out from the small
-    map, does the same with 4 products for 9: SalGAN takes a fifth less time.
+    As `layers.UpsampledConv2D` has it, with the kernels' sums taken once: other
+    runtimes have its operation, and models of before it take a fifth less time.
 
     Args:
         model: a functional `keras.Model`; its weights are copied. Models in it
@@ -44,16 +45,21 @@ def folded(model: keras.Model) -> keras.Model:
     for layer in model.layers:
         weights = layer.get_weights()
         if layer.name in foldable:
-            weights[0] = _doubling_kernel(weights[0])
+            weights[0] = ops.convert_to_numpy(of_small_map(weights[0].astype("float64")))
         if weights:
             copy.get_layer(layer.name).set_weights(weights)
     return copy
 
 
 def _foldable(model):
-    """(convolution, doubling) names, where nothing else looks at the doubled map."""
+    """(convolution, doubling) names, where nothing else looks at the doubled map.
+
+    An `UpsampledConv2D` is folded but for its kernel, and has no doubling.
+    """
     outputs = {id(tensor) for tensor in model.outputs}
     for doubling in model.layers:
+        if type(doubling) is UpsampledConv2D and len(doubling.weights) == 1 + doubling.use_bias:
+            yield doubling.name, None
         if not isinstance(doubling, layers.UpSampling2D):
             continue
         config = doubling.get_config()
@@ -74,11 +80,3 @@ def _is_plain(layer):
     same = layer.padding == "same" and layer.data_format == "channels_last"
     ones = {*layer.strides, *layer.dilation_rate, layer.groups} == {1}
     return same and ones and layer.kernel_size == (3, 3)
-
-
-def _doubling_kernel(kernel):
-    """Of `Conv2D` on a doubled map -> of `Conv2DTranspose` with stride 2 on the map itself."""
-    for axis in (0, 1):
-        first, middle, last = np.moveaxis(kernel.astype("float64"), axis, 0)
-        kernel = np.stack([last, middle + last, first + middle, first], axis)
-    return kernel.swapaxes(2, 3).astype("float32")

@@ -7,6 +7,7 @@ from keras_saliency.layers.instance_normalization import InstanceNormalization
 from keras_saliency.layers.matrix_conv2d import MatrixConv2D
 from keras_saliency.layers.matrix_conv2d_transpose import MatrixConv2DTranspose
 from keras_saliency.layers.maxout import Maxout
+from keras_saliency.layers.upsampled_conv2d import UpsampledConv2D
 
 __all__ = [
     "AddonsMaxout",
@@ -16,4 +17,5 @@ __all__ = [
     "MatrixConv2D",
     "MatrixConv2DTranspose",
     "Maxout",
+    "UpsampledConv2D",
 ]

@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from keras_saliency.errors import InputError
+from keras_saliency.layers import UpsampledConv2D
 from keras_saliency.models.encoders import ENCODERS
 from keras_saliency.regularizers import FusedL2
 
@@ -71,7 +72,8 @@ def SalGANGenerator(
     x = ENCODERS[encoder](stimulus, weights, frozen, width, regularizer)
     for block, filters in zip((5, 4, 3, 2, 1), DECODER_BLOCKS, strict=True):
         for i, count in enumerate(filters, start=1):
-            x = layers.Conv2D(
+            first = block < 5 and i == 1  # behind it the map is twice as large
+            x = (UpsampledConv2D if first else layers.Conv2D)(
                 max(1, round(count * width)),
                 3,
                 padding="same",
@@ -80,8 +82,6 @@ def SalGANGenerator(
                 kernel_regularizer=regularizer,
                 name=f"decoder{block}_conv{i}",
             )(x)
-        if block > 1:
-            x = layers.UpSampling2D(name=f"decoder{block}_upsample")(x)
     x = layers.Conv2D(1, 1, kernel_regularizer=regularizer, name="logits")(x)
     saliency_map = layers.Activation("sigmoid", dtype="float32", name="saliency_map")(x)
     return keras.Model(stimulus, saliency_map, name=name)

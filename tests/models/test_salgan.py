@@ -4,6 +4,7 @@ import pytest
 
 from keras_saliency import models
 from keras_saliency.errors import InputError
+from keras_saliency.layers import UpsampledConv2D
 
 
 def trainable_parameters(model):
@@ -30,12 +31,14 @@ def test_encoder_is_vgg16_up_to_block5_conv3():
 
 
 def test_decoder_convolves_before_it_enlarges():
-    names = [layer.name for layer in models.SalGANGenerator((32, 32, 3), weights=None).layers]
+    model = models.SalGANGenerator((32, 32, 3), weights=None)
+    names = [layer.name for layer in model.layers]
     decoder = [name for name in names if name.startswith("decoder")]
     assert decoder[:5] == [
-        "decoder5_conv1", "decoder5_conv2", "decoder5_conv3", "decoder5_upsample", "decoder4_conv1",
+        "decoder5_conv1", "decoder5_conv2", "decoder5_conv3", "decoder4_conv1", "decoder4_conv2",
     ]  # fmt: skip
-    assert sum("upsample" in name for name in decoder) == 4
+    doubled = {layer.name for layer in model.layers if isinstance(layer, UpsampledConv2D)}
+    assert doubled == {f"decoder{block}_conv1" for block in (4, 3, 2, 1)}
     assert sum("conv" in name for name in decoder) == 13
 
 
