@@ -16,7 +16,7 @@ PACKAGE = pathlib.Path(keras_saliency.__file__).parent
 # A module imports from the rows above its own, and from its own folder.
 LEVELS = [
     {"errors", "progress", "bootstrap", "kernels"},
-    {"files", "archives", "folding", "generators", "runtimes", "tensorflow_only", "videos"},
+    {"files", "archives", "generators", "runtimes", "tensorflow_only", "videos"},
     {
         "layers",
         "optimizers",
@@ -31,6 +31,7 @@ LEVELS = [
         "salgan_reference",
     },
     {
+        "folding",
         "losses",
         "metrics",
         "models",

@@ -30,7 +30,7 @@ class UpsampledConv2D(keras.layers.Conv2D):
         >>> import numpy as np
         >>> stimuli = np.ones((1, 4, 6, 3), "float32")
         >>> layer = UpsampledConv2D(2)
-        >>> layer(stimuli).shape, layer.kernel.shape
+        >>> layer(stimuli).shape, tuple(layer.kernel.shape)
         (TensorShape([1, 8, 12, 2]), (3, 3, 3, 2))
     """
 
@@ -40,8 +40,8 @@ class UpsampledConv2D(keras.layers.Conv2D):
         last = self.data_format == "channels_last"
         if not (ones and last and padding == "same" and self.kernel_size == (3, 3)):
             raise InputError(
-                f"{self.name}: an UpsampledConv2D has a 3x3 kernel, no strides or dilation, one group, "
-                'padding "same", and channels last'
+                f"{self.name}: an UpsampledConv2D has a 3x3 kernel, no strides or dilation, one "
+                'group, padding "same", and channels last'
             )
 
     def call(self, inputs):
