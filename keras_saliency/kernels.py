@@ -78,3 +78,17 @@ def adam_step(variable, momentum, velocity, gradient, step, rate, beta_1, beta_2
         beta1_power=ops.power(beta_1, step), beta2_power=ops.power(beta_2, step),
         lr=rate, beta1=beta_1, beta2=beta_2, epsilon=epsilon, grad=gradient,
     )  # fmt: skip
+
+
+def on_all_replicas(condition):
+    """Whether something is so on every device of a `tf.distribute` strategy; else as it is.
+
+    Example:
+        >>> bool(on_all_replicas(tf.constant(True)))
+        True
+    """
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return condition
+    failed = tf.cast(tf.logical_not(condition), "float32")
+    return tf.equal(replica.all_reduce(tf.distribute.ReduceOp.SUM, failed), 0)

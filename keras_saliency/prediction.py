@@ -107,11 +107,12 @@ def saliency_maps(
         [(30, 50, 1)]
     """
     input_size = model.input_shape[1:3]
+    predict = _on_one_device(model)
     stimuli = iter(stimuli)
     while batch := list(itertools.islice(stimuli, batch_size)):
         with _one_blas_thread():
             inputs = [fitting.into(stimulus, input_size, fit) for stimulus in batch]
-        maps = model.predict_on_batch(np.stack(inputs).astype("float32"))
+        maps = predict(np.stack(inputs).astype("float32"))
         for stimulus, saliency_map in zip(batch, maps, strict=True):
             size = stimulus.shape[:2]
             saliency_map = fitting.out_of(saliency_map, size, input_size, fit)
@@ -119,6 +120,15 @@ def saliency_maps(
                 with _one_blas_thread():
                     saliency_map = resizing.resize(saliency_map, size)
             yield saliency_map
+
+
+def _on_one_device(model):
+    """`predict_on_batch`; Keras' has every device of a strategy predict, and wait for the others."""
+    strategy = getattr(model, "distribute_strategy", None)
+    if strategy is None or strategy.num_replicas_in_sync == 1:
+        return model.predict_on_batch
+    predict = tf.function(lambda stimuli: model(stimuli, training=False))
+    return lambda stimuli: predict(stimuli).numpy()
 
 
 def each(model: keras.Model, pictures, write, fit: str = "stretch", batch_size: int = BATCH):

@@ -14,7 +14,7 @@ PACKAGE = pathlib.Path(keras_saliency.__file__).parent
 # A module imports from the rows above its own, and from its own folder.
 LEVELS = [
     {"errors", "progress", "bootstrap", "kernels"},
-    {"files", "archives", "folding", "runtimes", "videos"},
+    {"files", "archives", "folding", "runtimes", "sharing", "videos"},
     {
         "layers",
         "optimizers",
@@ -62,12 +62,13 @@ LEVELS = [
     {"baselines", "gan", "serving", "shards", "blurs"},
     {"evaluation", "prediction", "checkpoints", "export", "reports"},
     {"callbacks", "tables", "formats"},
-    {"runs", "loading", "engines"},
+    {"strategies", "engines"},
+    {"runs", "loading"},
     {"training"},
 ]
 USES_TENSORFLOW = {
     "augmentation", "callbacks", "export", "formats", "gan", "kernels", "pipeline", "prediction",
-    "runs", "serving", "shards", "training",
+    "runs", "serving", "shards", "strategies", "training",
 }  # fmt: skip
 
 
