@@ -123,7 +123,7 @@ def saliency_maps(
 
 
 def _on_one_device(model):
-    """`predict_on_batch`; Keras' has every device of a strategy predict, and wait for the others."""
+    """`predict_on_batch`, without a strategy's other devices, which Keras would wait for."""
     strategy = getattr(model, "distribute_strategy", None)
     if strategy is None or strategy.num_replicas_in_sync == 1:
         return model.predict_on_batch

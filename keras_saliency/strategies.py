@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 from unittest import mock
 
 from keras_saliency.errors import InputError
@@ -204,7 +205,8 @@ def _mended(model, several):
     """Keras 3.15, put right for several devices.
 
     - dropout: every device would draw the same mask;
-    - batch normalization: every device would go by its own part of the batch;
+    - batch normalization: every device would go by its own part of the batch, or,
+      `synchronized`, lose the variance in rounding where it is small;
     - `fit` begins with building the model, which is built already, and fails if
       the devices' first parts differ in size, or lie on several machines;
     - of several machines it cannot average what they show.
@@ -212,10 +214,11 @@ def _mended(model, several):
     tests/test_strategies.py says when Keras does without.
     """
     import keras
-    from keras.src.backend.tensorflow import random, trainer
+    from keras.src.backend.tensorflow import nn, random, trainer
 
     patches = [
         mock.patch.object(random, "dropout", _whole_dropout(random.dropout)),
+        mock.patch.object(nn, "_compute_moments_sync", _whole_moments),
         mock.patch.object(
             trainer.TensorFlowTrainer, "_maybe_symbolic_build", lambda *_, **__: None
         ),
@@ -252,6 +255,20 @@ def _whole_dropout(dropout):
     return part
 
 
+def _whole_moments(x, axes, keepdims):
+    """Mean and variance of the whole batch, whose parts are of one size."""
+    import tensorflow as tf
+
+    def mean(values):
+        part = tf.reduce_mean(values, axes, keepdims=True)
+        replica = tf.distribute.get_replica_context()
+        return replica.all_reduce("SUM", part) / replica.num_replicas_in_sync
+
+    center = mean(x)
+    variance = mean(tf.square(x - center))
+    return [each if keepdims else tf.squeeze(each, axes) for each in (center, variance)]
+
+
 def _mean_of_all(values, strategy, reduction):
     """What the machines show after a step, averaged over them in one message."""
     import tensorflow as tf
@@ -267,15 +284,24 @@ def _mean_of_all(values, strategy, reduction):
 
 @contextlib.contextmanager
 def _lost_workers_named(several):
-    """Turns TensorFlow's errors of a lost connection into one line."""
+    """Turns what TensorFlow raises when a connection breaks into one line."""
     import tensorflow as tf
 
+    errors = tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError
     try:
         yield
-    except tf.errors.OpError as error:
+    except (*errors, tf.errors.CancelledError, tf.errors.InternalError) as error:
         if not several:
             raise
-        import traceback
+        raise WorkerLostError(
+            "lost the connection to another worker: start all of them again, with --resume"
+        ) from error
 
-        traceback.print_exc()
-        raise WorkerLostError("another worker is gone; start all again, with --resume") from error
+
+def leave(status: int) -> None:
+    """Ends this process after a mistake; one of several machines does not wait for the others."""
+    if "TF_CONFIG" not in os.environ:
+        sys.exit(status)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -166,10 +166,10 @@ def run(main) -> None:
         sys.exit(_complain(f"{script}: {error}"))
     except FloatingPointError as error:
         print(f"{script}: {error}; nothing of that epoch was saved", file=sys.stderr)
-        sys.exit(1)
+        strategies.leave(1)
     except strategies.WorkerLostError as error:
         print(f"{script}: {error}", file=sys.stderr)
-        sys.exit(1)
+        strategies.leave(1)
     except OSError as error:
         if not error.filename:
             raise
