@@ -18,7 +18,6 @@ from unittest import mock
 from keras_saliency.errors import InputError
 
 NAMES = ("none", "mirrored", "multiworker")
-LOST_AFTER = 30  # seconds without a sign of life, after which a machine counts as lost
 
 
 class WorkerLostError(ConnectionError):
