@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 import numpy as np
 
-from keras_saliency import checkpoints, loading, recipes, runs, training
+from keras_saliency import checkpoints, loading, recipes, runs, strategies, training
 from keras_saliency.errors import InputError
 
 # The Bristol report's, for SALICON's 10,000 pictures. The first paper has no
@@ -101,12 +101,13 @@ def main(argv=None):
     sigma = loading.sigma(args, [*train, *test])
     run_dir = runs.create(args, "juntingnet")
     done = runs.epochs_behind(args, run_dir)
-    training.prepare(args)
+    strategy = training.prepare(args)
 
     from keras_saliency import callbacks, pipeline
 
     # Network
-    network, final = build(args, test[0].size)
+    with strategy.scope():
+        network, final = build(args, test[0].size)
 
     # Data; a picture that cannot be read is found before anything is written
     map_size = network.output_shape[1:3]
@@ -116,29 +117,28 @@ def main(argv=None):
     pipeline.check_densities(test, sigma)
 
     # Training
-    compile_network(network, args)
+    with strategy.scope():
+        compile_network(network, args)
     if done:
         checkpoints.restore(os.path.join(run_dir, "checkpoints"), network)
     runs.write_config(run_dir, args, pictures=counts)
-    best = callbacks.Best(os.path.join(run_dir, "best.npz"), "val_data_loss", args.patience, done)
+    chief = strategies.is_chief(args.strategy)
+    saved = os.path.join(run_dir, "best.npz")
+    best = callbacks.Best(saved, "val_data_loss", args.patience, done, saves=chief)
     augmentation = {"mirror": args.mirror, "zoom": args.zoom, "color": args.color}
     stopped = args.patience and done - best.epoch >= args.patience
     if done < args.epochs and not stopped:
-        steps = pipeline.steps_per_epoch(train, args.batch_size)
-        network.steps_per_execution = training.steps_per_execution(steps)
-        network.fit(
-            pipeline.epochs(
-                source, args.batch_size, **augmentation, seed=args.seed, initial_epoch=done
-            ).map(density_only),
-            steps_per_epoch=steps,
-            validation_data=pipeline.once(validation, args.batch_size).map(density_only),
-            validation_freq=args.validate_every,
-            initial_epoch=done,
-            epochs=args.epochs,
-            shuffle=False,
-            verbose=training.verbosity(),
+        if args.strategy == "none":
+            steps = pipeline.steps_per_epoch(train, args.batch_size)
+            network.steps_per_execution = training.steps_per_execution(steps)
+        strategies.fit(
+            network, source, validation, args.batch_size, done, args.epochs,
             callbacks=callbacks_of(args, run_dir, final, test, sigma, best),
-        )
+            seed=args.seed, targets=density_only, augmentation=augmentation,
+            validation_freq=args.validate_every, verbose=training.verbosity(),
+        )  # fmt: skip
+    if not chief:
+        return
     if args.patience:
         best.restore(network)
 

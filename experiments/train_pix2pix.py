@@ -18,7 +18,16 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import checkpoints, choosing, epoch_maps, loading, recipes, runs, training
+from keras_saliency import (
+    checkpoints,
+    choosing,
+    epoch_maps,
+    loading,
+    recipes,
+    runs,
+    strategies,
+    training,
+)
 
 # Of the report that predicts CAT2000's fixations with pix2pix, and where it is
 # silent the pix2pix paper's. Every name can be given to --set.
@@ -103,11 +112,12 @@ def main(argv=None):
         train, monitored = recipes.held_out(train, args.hold_out, args.seed)
     run_dir = runs.create(args, "pix2pix")
     done = runs.epochs_behind(args, run_dir)
-    training.prepare(args)
+    strategy = training.prepare(args)
 
     from keras_saliency import pipeline
 
-    gan = build(args)
+    with strategy.scope():
+        gan = build(args)
 
     # Data; a picture that cannot be read is found before anything is written
     source = loading.source(args, train, loaded_size(args), sigma)
@@ -116,25 +126,22 @@ def main(argv=None):
     counts = {"train": len(train), "monitored": len(monitored), "test": len(test)}
 
     # Training
-    compile_gan(gan, args, steps)
+    with strategy.scope():
+        compile_gan(gan, args, steps)
     if done:
         checkpoints.restore(os.path.join(run_dir, "checkpoints"), gan)
     runs.write_config(run_dir, args, pictures=counts)
     if done < args.epochs:
         augmentation = {"mirror": args.mirror, "zoom": args.zoom, "color": args.color}
-        gan.fit(
-            pipeline.epochs(
-                source, args.batch_size, **augmentation, crop=args.size if args.jitter else None,
-                seed=args.seed, initial_epoch=done,
-            ),
-            steps_per_epoch=steps,
-            validation_data=pipeline.once(validation, args.batch_size),
-            initial_epoch=done,
-            epochs=args.epochs,
-            shuffle=False,
-            verbose=training.verbosity(),
+        crop = args.size if args.jitter else None
+        strategies.fit(
+            gan, source, validation, args.batch_size, done, args.epochs,
             callbacks=callbacks_of(args, run_dir, gan, monitored, test, sigma),
+            seed=args.seed, augmentation={**augmentation, "crop": crop},
+            verbose=training.verbosity(),
         )  # fmt: skip
+    if not strategies.is_chief(args.strategy):
+        return
 
     # Export and scores
     table = runs.finish(run_dir, gan.generator, "pix2pix", test, sigma, f"{args.data} {scored}")

@@ -15,7 +15,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import checkpoints, loading, runs, training
+from keras_saliency import checkpoints, loading, runs, strategies, training
 from keras_saliency.errors import InputError
 
 # The paper's (SalGAN, sections 4.2 and 5), for SALICON's 10,000 pictures.
@@ -69,16 +69,17 @@ def main(argv=None):
     sigma = loading.sigma(args, [*train, *test])
     run_dir = runs.create(args, "salgan")
     reached = epochs_behind(args, run_dir)
-    training.prepare(args)
+    strategy = training.prepare(args)
 
     from keras_saliency import SaliencyGAN, models, pipeline
 
     # Networks
-    generator = build_generator(args)
-    discriminator = models.SalGANDiscriminator(
-        args.size, width=args.width, weight_decay=args.weight_decay
-    )
-    gan = SaliencyGAN(generator, discriminator)
+    with strategy.scope():
+        generator = build_generator(args)
+        discriminator = models.SalGANDiscriminator(
+            args.size, width=args.width, weight_decay=args.weight_decay
+        )
+        gan = SaliencyGAN(generator, discriminator)
 
     # Data; a picture that cannot be read is found before anything is written
     source = loading.source(args, train, args.size, sigma)
@@ -89,21 +90,18 @@ def main(argv=None):
     def fit(phase, first, last):
         """Trains from epoch `first` to `last`; the order of the data follows from the epoch."""
         print(f"{phase} phase, epochs {first + 1} to {last}")
-        gan.steps_per_execution = training.steps_per_execution(steps)
-        gan.fit(
-            pipeline.epochs(
-                source, args.batch_size, **args.augmentation, seed=args.seed, initial_epoch=first
-            ),
-            steps_per_epoch=steps,
-            validation_data=pipeline.once(monitored, args.batch_size),
-            initial_epoch=first,
-            epochs=last,
-            shuffle=False,
-            verbose=training.verbosity(),
+        if args.strategy == "none":
+            gan.steps_per_execution = training.steps_per_execution(steps)
+        strategies.fit(
+            gan, source, monitored, args.batch_size, first, last,
             callbacks=runs.callbacks(run_dir, phase, test, sigma, SAVE_EVERY[phase]),
-        )
+            seed=args.seed, augmentation=args.augmentation, verbose=training.verbosity(),
+        )  # fmt: skip
 
     train_phases(gan, args, run_dir, reached, steps, fit)
+
+    if not strategies.is_chief(args.strategy):
+        return
 
     # Export and scores
     table = runs.finish(run_dir, generator, "SalGAN", test, sigma, f"{args.data} {scored}")
@@ -190,18 +188,20 @@ def build_generator(args):
 
 
 def compile_content(gan, args, steps):
-    gan.compile(optimizer(args, steps), schedule="content", **common_arguments(args))
+    with gan.distribute_strategy.scope():
+        gan.compile(optimizer(args, steps), schedule="content", **common_arguments(args))
 
 
 def compile_adversarial(gan, args, steps):
     # Each network gets every other batch.
-    gan.compile(
-        optimizer(args, steps // 2, GENERATOR_SLOWDOWN),
-        optimizer(args, steps // 2),
-        schedule="alternate",
-        content_weight=args.content_weight,
-        **common_arguments(args),
-    )
+    with gan.distribute_strategy.scope():
+        gan.compile(
+            optimizer(args, steps // 2, GENERATOR_SLOWDOWN),
+            optimizer(args, steps // 2),
+            schedule="alternate",
+            content_weight=args.content_weight,
+            **common_arguments(args),
+        )
 
 
 def optimizer(args, steps, slowdown=1.0):

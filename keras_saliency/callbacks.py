@@ -237,10 +237,14 @@ class Best(keras.callbacks.Callback):
             have no validation, are passed over.
         patience: int, so many epochs after the best one training ends.
         initial_epoch: int, the epoch that training begins (or resumes) with.
+        saves: bool; of several machines one does.
     """
 
-    def __init__(self, path: str, monitor: str, patience: int, initial_epoch: int = 0):
+    def __init__(
+        self, path: str, monitor: str, patience: int, initial_epoch: int = 0, saves: bool = True
+    ):
         super().__init__()
+        self.saves = saves
         self.path = path
         self.monitor = monitor
         self.patience = patience
@@ -256,6 +260,8 @@ class Best(keras.callbacks.Callback):
             return
         if value < self.lowest:
             self.lowest, self.epoch = value, epoch + 1
+            if not self.saves:
+                return
             weights = {f"w{i}": array for i, array in enumerate(self.model.get_weights())}
             with files.replacing(self.path) as temporary:
                 np.savez(temporary, lowest=self.lowest, epoch=self.epoch, **weights)

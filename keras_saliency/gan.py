@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_saliency import losses
+from keras_saliency import losses, optimizers
 from keras_saliency.tensorflow_only import tf
 
 SCHEDULES = ("content", "alternate", "joint")
@@ -59,6 +59,7 @@ class SaliencyGAN(keras.Model):
         self.trackers = {name: keras.metrics.Mean(name) for name in TRACKERS}
         self.score_metrics = []
         self.schedule = None
+        self.turns_taken = 0  # `turn` of several devices, known without asking them
         self.built = True  # both networks are
 
     def compile(
@@ -110,9 +111,8 @@ class SaliencyGAN(keras.Model):
             )
         if schedule != "content" and discriminator_optimizer is None:
             raise ValueError(f'schedule="{schedule}" needs a `discriminator_optimizer`.')
-        if schedule == "alternate" and tf.distribute.get_strategy().num_replicas_in_sync > 1:
-            # An optimizer cannot gather the replicas' gradients inside a branch.
-            raise ValueError('schedule="alternate" runs on one device; several can do "joint".')
+        if self._turns_apart(schedule) and kwargs.get("steps_per_execution", 1) != 1:
+            raise ValueError('On several devices schedule="alternate" has one step an execution.')
         super().compile(optimizer=None, loss=None, jit_compile=jit_compile, **kwargs)
         self.content_loss = _loss(content_loss or losses.DensityCrossentropy())
         self.adversarial_loss = _loss(adversarial_loss or keras.losses.BinaryCrossentropy())
@@ -132,12 +132,40 @@ class SaliencyGAN(keras.Model):
     def call(self, inputs, training=False):
         return self.generator(inputs, training=training)
 
+    def make_train_function(self, force=False):
+        if not self._turns_apart(self.schedule):
+            super().make_train_function(force)
+            return
+        self.turns_taken = int(self.turn.numpy())
+        if self.train_function is None or force:
+            # An optimizer cannot gather the replicas' gradients inside a branch
+            # of the graph: each turn gets a graph of its own, traced when it is due.
+            graphs = []
+            for _ in range(2):
+                super().make_train_function(force=True)
+                graphs.append(self.train_function)
+
+            def train_function(iterator):
+                self.turns_taken += 1
+                return graphs[self.turns_taken % 2](iterator)
+
+            self.train_function = train_function
+
+    def _turns_apart(self, schedule):
+        return schedule == "alternate" and self.distribute_strategy.num_replicas_in_sync > 1
+
     def train_step(self, data):
         stimulus, targets = _unpack(data)
         if self.schedule == "content":
             self._train_content(stimulus, targets)
         elif self.schedule == "joint":
             self._train_joint(stimulus, targets)
+        elif self._turns_apart(self.schedule):
+            if self.turns_taken % 2:
+                self._train_discriminator(stimulus, targets)
+            else:
+                self._train_generator(stimulus, targets)
+            self.turn.assign_add(1)
         else:
             tf.cond(
                 self.turn % 2 == 0,
@@ -250,7 +278,16 @@ class SaliencyGAN(keras.Model):
 
     def _results(self, names):
         shown = [*(self.trackers[name] for name in names), *self.score_metrics]
-        return {metric.name: metric.result() for metric in shown}
+        results = {metric.name: metric.result() for metric in shown}
+        if _replicas() == 1:
+            return results
+        # Each device has seen a part of the pictures, perhaps not as many as another.
+        means = [metric for metric in shown if isinstance(metric, keras.metrics.Mean)]
+        sums = tf.stack([tf.stack([metric.total.value, metric.count.value]) for metric in means])
+        replica = tf.distribute.get_replica_context()
+        totals, counts = tf.unstack(replica.all_reduce(tf.distribute.ReduceOp.SUM, sums), axis=1)
+        found = tf.unstack(tf.math.divide_no_nan(totals, counts))
+        return results | {metric.name: mean for metric, mean in zip(means, found, strict=True)}
 
     def get_config(self):
         return {
@@ -286,7 +323,7 @@ def _ready(optimizer, network):
     optimizer = keras.optimizers.get(optimizer)
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     if not scaled and any(layer.compute_dtype == "float16" for layer in network.layers):
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer = optimizers.LossScale(optimizer)
     optimizer.build(network.trainable_variables)
     return optimizer
 

@@ -47,16 +47,19 @@ def source(args: argparse.Namespace, examples: list, size, sigma: float | None, 
     """`pipeline.load`'s `Source`, from the dataset's shards where there are some."""
     from keras_saliency import pipeline, shards
 
+    lazy = (
+        getattr(args, "strategy", "none") == "multiworker"
+    )  # each of several machines needs a part of them
     folder = shards_folder(args.data_dir, size, map_size)
     written = args.data_dir and os.path.isfile(os.path.join(folder, shards.INDEX))
     # They are of the pictures as they are in their files.
     if not written or any(example.file_size for example in examples):
-        return pipeline.load(examples, size, sigma, map_size)
+        return pipeline.load(examples, size, sigma, map_size, lazy=lazy)
     try:
         found = shards.load(folder, examples, size, sigma, map_size)
     except InputError as error:
         print(f"  the shards are left alone: {error}")
-        return pipeline.load(examples, size, sigma, map_size)
+        return pipeline.load(examples, size, sigma, map_size, lazy=lazy)
     print(f"  pictures from {folder}")
     return found
 

@@ -1,4 +1,4 @@
-"""FusedAdam and FusedSGD: an optimizer's step in one pass over memory."""
+"""FusedAdam and FusedSGD: a step in one pass over memory. LossScale: of several devices too."""
 
 import keras
 from keras import ops
@@ -78,6 +78,30 @@ class FusedSGD(keras.optimizers.SGD):
             self.momentum,
             self.nesterov,
         )
+
+
+@keras.saving.register_keras_serializable(package="keras_saliency")
+class LossScale(keras.optimizers.LossScaleOptimizer):
+    """Keras' `LossScaleOptimizer`, right on several devices too.
+
+    Keras' looks at the gradients of one device, before they are added up: if
+    only another's overflow, it takes the step all the same, and of several
+    machines some would wait forever for those that skip it.
+
+    Example:
+        >>> weight = keras.Variable([1.0, 2.0])
+        >>> LossScale(FusedAdam(0.1)).apply([np.array([np.inf, 1.0])], [weight])
+        >>> weight.numpy().tolist()
+        [1.0, 2.0]
+    """
+
+    def check_finite(self, grads):
+        finite = super().check_finite(grads)
+        if keras.backend.backend() != "tensorflow":
+            return finite
+        from keras_saliency import kernels
+
+        return kernels.on_all_replicas(finite)
 
 
 def _fits(variable):

@@ -15,8 +15,9 @@ import keras
 import numpy as np
 import threadpoolctl
 
-from keras_saliency import augmentation, map_files, maps, pictures, resizing
+from keras_saliency import augmentation, map_files, maps, pictures, resizing, sharing
 from keras_saliency.errors import InputError
+from keras_saliency.sharing import ALONE, Share
 from keras_saliency.tensorflow_only import tf
 
 CACHE_BYTES = 4 * 1024**3  # more than this is read anew every epoch
@@ -93,17 +94,20 @@ def load(
     sigma: float | None,
     map_size: tuple[int, int] | None = None,
     cache_bytes: int = CACHE_BYTES,
+    lazy: bool = False,
 ) -> Source:
     """Reads the examples, if they fit into memory, for `epochs` and `once`.
 
     For the arguments see `batches`, which does it all in one call. A run of
     several phases loads once. `map_size` is the size of the network's output
-    where it is not that of its input.
+    where it is not that of its input. `lazy`: each is read when its turn comes
+    first, as suits one of several machines, which needs but a part of them.
     """
     check(examples, sigma)
     map_size = map_size or size
     stimulus_bytes, map_bytes = 3 * size[0] * size[1], 3 * map_size[0] * map_size[1]
-    if len(examples) * (stimulus_bytes + map_bytes) <= cache_bytes:
+    fits = len(examples) * (stimulus_bytes + map_bytes) <= cache_bytes
+    if fits and not lazy:
         with tf.device("/cpu:0"):  # batches are put together there
             # The arrays themselves, not copies: they may fill half of the memory.
             stacks = [
@@ -112,11 +116,14 @@ def load(
             ]
         return Source(lambda i: tuple(tf.gather(stack, i) for stack in stacks), len(examples), True)
 
+    def read(i):
+        return _load(examples[i], size, map_size, sigma)
+
+    read = sharing.remembered(read) if fits else read
+
     def fetch(index):
         fields = tf.numpy_function(
-            lambda i: _load(examples[i], size, map_size, sigma),
-            [index],
-            (tf.uint8, tf.float16, tf.uint8),
+            lambda i: read(int(i)), [index], (tf.uint8, tf.float16, tf.uint8)
         )
         for field, shape in zip(fields, shapes(size, map_size), strict=True):
             field.set_shape(shape)
@@ -142,13 +149,27 @@ def check_densities(examples: list, sigma: float | None) -> None:
         )
 
 
-def once(source: Source, batch_size: int) -> tf.data.Dataset:
-    """Every example once, in order; the last batch may be smaller."""
+def once(source: Source, batch_size: int, share: Share = ALONE) -> tf.data.Dataset:
+    """Every example once, in order; the last batch may be smaller.
+
+    Of several devices' shares over and over, see `sharing.own_parts`.
+    """
+    if share != ALONE:
+        parts = tf.data.Dataset.from_tensor_slices(
+            sharing.own_parts(source.count, batch_size, share)
+        )
+        return parts.repeat().flat_map(lambda part: _range(source, part)).prefetch(2)
     dataset = tf.data.Dataset.range(source.count)
     if not source.at_once:
         return dataset.map(source.fetch, **PARALLEL).batch(batch_size).map(_as_inputs).prefetch(2)
     batches = dataset.batch(batch_size)
     return batches.map(lambda some: _as_inputs(*source.fetch(some)), **PARALLEL).prefetch(2)
+
+
+def _range(source, part):
+    """A dataset of one batch: the examples from `part[0]` up to `part[1]`."""
+    examples = tf.data.Dataset.range(part[0], part[1]).map(source.fetch, **PARALLEL)
+    return examples.batch(part[1] - part[0]).map(_as_inputs)
 
 
 def epochs(
@@ -160,6 +181,7 @@ def epochs(
     crop: tuple[int, int] | None = None,
     seed: int = 0,
     initial_epoch: int = 0,
+    share: Share = ALONE,
 ) -> tf.data.Dataset:
     """Endless shuffled epochs of `steps_per_epoch` whole batches, for training.
 
@@ -176,9 +198,11 @@ def epochs(
             jitter of pix2pix, of pictures loaded somewhat larger.
         seed: int, of order and augmentation.
         initial_epoch: int, the epoch that training begins (or resumes) with.
+        share: of several devices, those that are fed here.
 
     Returns: as `batches`.
     """
+    batch_size = min(batch_size, source.count)
 
     def epoch_batches(epoch):
         pair = tf.stack([tf.constant(seed, tf.int64), epoch])
@@ -190,11 +214,13 @@ def epochs(
             dice = tf.random.experimental.stateless_fold_in(pair, index)
             return augmentation.augmented(source.fetch(index), dice, mirror, zoom, color, crop)
 
+        order = sharing.own_order(order, batch_size, share)  # before anything is read
         dataset = tf.data.Dataset.from_tensor_slices(order).map(example, **PARALLEL)
-        return dataset.batch(min(batch_size, source.count), drop_remainder=True)
+        return dataset.batch(batch_size // share.all, drop_remainder=True)
 
     endless = tf.data.Dataset.range(initial_epoch, FOREVER).flat_map(epoch_batches)
-    return endless.map(_as_inputs).prefetch(2)
+    endless = endless.map(_as_inputs).prefetch(2)
+    return endless.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
 
 def steps_per_epoch(examples: list, batch_size: int) -> int:

@@ -162,8 +162,14 @@ def _check_map(saliency_map, name):
 
 
 def _predicted(model, stimuli):
-    """Maps in float32, which a network of bfloat16 may not give."""
-    return np.asarray(model.predict_on_batch(stimuli)).astype("float32", copy=False)
+    """Maps in float32, which a network of bfloat16 may not give.
+
+    Of a network for several devices, on one: Keras would wait for the others.
+    """
+    strategy = getattr(model, "distribute_strategy", None)
+    alone = strategy is None or strategy.num_replicas_in_sync == 1
+    maps = model.predict_on_batch(stimuli) if alone else model(stimuli, training=False)
+    return np.asarray(maps).astype("float32", copy=False)
 
 
 def each(model: keras.Model, pictures, write, fit: str = "stretch", batch_size: int = BATCH):

@@ -9,13 +9,19 @@ import subprocess
 import sys
 
 import keras_saliency
-from keras_saliency import checkpoints, files
+from keras_saliency import checkpoints, files, strategies
 from keras_saliency.errors import InputError
 
 PANEL_PICTURES = 4
 MONITORED = 64  # test pictures scored after every epoch; nothing is chosen by them
 ALIKE = 0.97  # correlation of the maps with their mean, above which a run warns
-MAY_CHANGE = {"epochs", "content_epochs", "data_dir", "run_dir"}  # when a run is resumed
+MAY_CHANGE = {
+    "epochs",
+    "content_epochs",
+    "data_dir",
+    "run_dir",
+    "strategy",
+}  # when a run is resumed
 
 
 def create(args: argparse.Namespace, name: str) -> str:
@@ -31,6 +37,8 @@ def create(args: argparse.Namespace, name: str) -> str:
     """
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     run_dir = args.run_dir or os.path.join("runs", f"{name}-{args.data.replace(':', '-')}-{stamp}")
+    if not strategies.is_chief(args.strategy):
+        return run_dir  # perhaps the chief has begun to write it
     if os.path.exists(run_dir) and not os.path.isdir(run_dir):
         raise InputError(f"{run_dir} is a file: --run-dir takes a folder")
     if not args.resume and os.path.isdir(run_dir) and os.listdir(run_dir):
@@ -43,7 +51,10 @@ def write_config(run_dir: str, args: argparse.Namespace, **facts) -> None:
     """Writes `config.json`: arguments, versions, machine, commit, and `facts`.
 
     Of a resumed run it keeps the first start as it was and notes the new one.
+    Of several machines the chief alone writes it.
     """
+    if not strategies.is_chief(args.strategy):
+        return
     import keras
     import numpy
     import tensorflow as tf

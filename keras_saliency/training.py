@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 
-from keras_saliency import datasets, loading, runs
+from keras_saliency import datasets, loading, runs, strategies
 from keras_saliency.errors import InputError
 
 MOST_STEPS = 16  # that a GPU takes at once
@@ -48,6 +48,12 @@ def parser(description: str) -> argparse.ArgumentParser:
         choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
         default="auto",
         help="arithmetic of the layers; auto takes what the processor is fast at",
+    )
+    add(
+        "--strategy",
+        choices=strategies.NAMES,
+        default="none",
+        help="mirrored: all GPUs of this machine; multiworker: all machines in TF_CONFIG",
     )
     add("--run-dir", default="", metavar="DIR", help="where the run is written (default: runs/...)")
     add("--resume", action="store_true", help="go on with the run in --run-dir")
@@ -108,16 +114,26 @@ def parse(arguments: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
     return args
 
 
-def prepare(args: argparse.Namespace) -> None:
-    """Loads TensorFlow and sets precision and seed."""
+def prepare(args: argparse.Namespace):
+    """Loads TensorFlow, finds the devices, sets precision and seed.
+
+    Returns: the `tf.distribute.Strategy` to make networks and optimizers under.
+    """
     load_tensorflow()
     import keras
+    import tensorflow as tf
+
+    strategy = strategies.begin(args.strategy)
 
     # What was chosen is what the run records, and resumes with.
     args.precision, reason = choose_precision(args.precision)
     print(f"precision: {args.precision} ({reason})")
     keras.config.set_dtype_policy(args.precision)
     keras.utils.set_random_seed(args.seed)
+    own = {"data_dir", "run_dir"}
+    alike = {name: value for name, value in vars(args).items() if name not in own}
+    strategies.check_alike(strategy, alike, keras.__version__, tf.__version__)
+    return strategy
 
 
 def choose_precision(precision: str) -> tuple[str, str]:
@@ -190,7 +206,10 @@ def run(main) -> None:
         sys.exit(_complain(f"{script}: {error}"))
     except FloatingPointError as error:
         print(f"{script}: {error}; nothing of that epoch was saved", file=sys.stderr)
-        sys.exit(1)
+        strategies.leave(1)
+    except strategies.WorkerLostError as error:
+        print(f"{script}: {error}", file=sys.stderr)
+        strategies.leave(1)
     except OSError as error:
         if not error.filename:
             raise

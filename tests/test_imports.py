@@ -16,7 +16,7 @@ PACKAGE = pathlib.Path(keras_saliency.__file__).parent
 # A module imports from the rows above its own, and from its own folder.
 LEVELS = [
     {"errors", "progress", "bootstrap", "kernels"},
-    {"files", "archives", "generators", "runtimes", "tensorflow_only", "videos"},
+    {"archives", "files", "generators", "runtimes", "sharing", "tensorflow_only", "videos"},
     {
         "layers",
         "optimizers",
@@ -67,13 +67,15 @@ LEVELS = [
     {"baselines", "gan", "serving", "shards", "blurs"},
     {"evaluation", "prediction", "checkpoints", "export", "reports"},
     {"callbacks", "tables", "formats", "worklists"},
-    {"runs", "loading", "engines"},
+    {"strategies", "engines"},
+    {"runs", "loading"},
     {"training", "bulk"},
     {"bulk_pipeline"},
 ]
 USES_TENSORFLOW = {
     "augmentation", "bulk", "callbacks", "export", "formats", "gan", "kernels", "pipeline",
-    "prediction", "runs", "serving", "shards", "tensorflow_only", "training", "worklists",
+    "prediction", "runs", "serving", "shards", "strategies", "tensorflow_only", "training",
+    "worklists",
 }  # fmt: skip
 
 

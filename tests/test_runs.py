@@ -17,7 +17,12 @@ def run(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         args = argparse.Namespace(
-            data="folder", data_dir="data", resume=False, seed=0, precision="float32"
+            data="folder",
+            data_dir="data",
+            resume=False,
+            seed=0,
+            precision="float32",
+            strategy="none",
         )
         runs.write_config(str(made), args)
     for name in ("model.keras", "epochs/epoch_0003.keras"):
@@ -57,7 +62,7 @@ def test_a_model_without_a_run_and_made_up_pictures(run, tmp_path):
     (tmp_path / "model.keras").touch()
     assert runs.trained_on([str(tmp_path / "model.keras"), "nowhere"], "folder", "data") == []
     args = argparse.Namespace(
-        data="synthetic", data_dir="", resume=False, seed=0, precision="float32"
+        data="synthetic", data_dir="", resume=False, seed=0, precision="float32", strategy="none"
     )
     runs.write_config(str(run), args)
     assert json.loads((run / "config.json").read_text())["arguments"]["data_dir"] == ""

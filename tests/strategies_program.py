@@ -1,0 +1,166 @@
+"""Trains small networks of every kind on two devices of one machine; see test_strategies.py.
+
+python tests/strategies_program.py OUT.pkl
+"""
+
+import os
+import pickle
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+SIZE = (32, 32)
+PICTURES, VALIDATED = 13, 5  # not whole batches of 4
+
+
+def salgan():
+    from keras_saliency import SaliencyGAN, metrics, models
+    from keras_saliency.optimizers import FusedAdam
+
+    options = {"weights": None, "width": 1 / 16, "weight_decay": 1e-3}
+    generator = models.SalGANGenerator((*SIZE, 3), **options)
+    gan = SaliencyGAN(generator, models.SalGANDiscriminator(SIZE, width=0.25, weight_decay=1e-3))
+    gan.compile(
+        FusedAdam(1e-3),
+        FusedAdam(1e-3),
+        schedule="alternate",
+        metrics=[metrics.NSS(), metrics.CC(), metrics.KLD()],
+    )
+    return gan
+
+
+def pix2pix():
+    import keras
+
+    from keras_saliency import SaliencyGAN, metrics, models
+
+    generator = models.Pix2PixGenerator("cat2000", (48, 64, 3), width=1 / 16)
+    gan = SaliencyGAN(generator, models.PatchGANDiscriminator((48, 64), 8, "batch"))
+    gan.compile(
+        keras.optimizers.SGD(1e-3),  # Adam makes steps of the rounding where a gradient is 0
+        keras.optimizers.SGD(1e-3),
+        content_loss=keras.losses.MeanAbsoluteError(),
+        content_weight=10.0,
+        content_downsample=1,
+        adversarial_loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        schedule="joint",
+        metrics=[metrics.CC()],
+    )
+    return gan
+
+
+def juntingnet():
+    import train_juntingnet
+
+    args = train_juntingnet.parse_args(
+        ["--recipe", "small", "--size", "32x32", "--set", "optimizer=sgd", "learning_rate=1e-3"]
+    )
+    network, _ = train_juntingnet.build(args, SIZE)
+    train_juntingnet.compile_network(network, args)
+    return network
+
+
+CASES = {
+    "salgan": (salgan, "float32", SIZE, SIZE),
+    "pix2pix": (pix2pix, "float32", (48, 64), (48, 64)),
+    "juntingnet": (juntingnet, "float32", SIZE, (16, 16)),
+    "juntingnet bfloat16": (juntingnet, "mixed_bfloat16", SIZE, (16, 16)),
+}
+
+
+def train(strategy, case):
+    """The history of two epochs, and by how much each weight moved, of one of `CASES`."""
+    import keras
+
+    from keras_saliency import pipeline, strategies
+    from keras_saliency.datasets import synthetic
+
+    make, policy, size, map_size = CASES[case]
+    keras.config.set_dtype_policy(policy)
+    keras.utils.set_random_seed(1)
+    with strategy.scope():
+        model = make()
+    before = [weight.numpy() for weight in model.variables]
+    examples = synthetic.load(split="train", limit=PICTURES)
+    source, validation = (
+        pipeline.load(some, size, synthetic.SIGMA, map_size, lazy=True)
+        for some in (examples, examples[:VALIDATED])
+    )
+    history = strategies.fit(
+        model, source, validation, 4, 0, 2, callbacks=[], verbose=0,
+        targets=None if hasattr(model, "generator") else lambda x, y: (x, y["density"]),
+        augmentation={"mirror": True, "zoom": 0.2},
+    ).history  # fmt: skip
+    moves = [weight.numpy() - old for weight, old in zip(model.variables, before, strict=True)]
+    return history, moves
+
+
+def unmended(strategy):
+    """What Keras alone still gets wrong; see `strategies._mended`."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    keras.config.set_dtype_policy("float32")
+    faults = []
+    with strategy.scope():
+        dropout = keras.layers.Dropout(0.5, seed=1)
+        dropout.build((None, 64))
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+    masks = strategy.run(lambda: dropout(tf.ones((1, 64)), training=True)).values
+    if np.array_equal(*masks):
+        faults.append("dropout")
+    data = tf.data.Dataset.from_tensor_slices((np.ones((3, 2)), np.ones((3, 1)))).batch(3)
+    try:
+        model.fit(data, verbose=0)
+    except tf.errors.InvalidArgumentError:
+        faults.append("building")
+    return faults
+
+
+def overflowing(strategy):
+    """A weight after two steps, the first of which overflows on the last device alone."""
+    import keras
+    import tensorflow as tf
+
+    from keras_saliency.optimizers import LossScale
+
+    with strategy.scope():
+        weight = keras.Variable([1.0])
+        optimizer = LossScale(keras.optimizers.SGD(1.0))
+        optimizer.build([weight])
+
+    @tf.function
+    def steps():
+        def step(gradient):
+            last = tf.distribute.get_replica_context().replica_id_in_sync_group == 1
+            gradient = tf.where(last, gradient, 0.25) * optimizer.dynamic_scale.value
+            optimizer.apply([[gradient]], [weight])
+
+        for gradient in (float("inf"), 0.25):
+            strategy.run(step, args=(tf.constant(gradient),))
+
+    steps()
+    return [float(weight.numpy()[0]), float(optimizer.dynamic_scale.numpy())]
+
+
+def main(out):
+    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "experiments"))
+    from keras_saliency import strategies, training
+
+    training.load_tensorflow()
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, two)
+    strategy = strategies.begin("mirrored")
+    found = {case: train(strategy, case) for case in CASES}
+    found |= {"overflowing": overflowing(strategy), "unmended": unmended(strategy)}
+    with open(out, "wb") as file:
+        pickle.dump(found, file)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

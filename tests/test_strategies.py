@@ -1,0 +1,104 @@
+"""Several devices train as one; several machines: test_workers.py."""
+
+import pickle
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import strategies_program
+import tensorflow as tf
+from checks import refused
+
+from keras_saliency import strategies, training
+from keras_saliency.sharing import ALONE
+
+
+@pytest.fixture(scope="module")
+def mirrored(tmp_path_factory):
+    """What two logical devices of one process make of every case."""
+    out = tmp_path_factory.mktemp("mirrored") / "found.pkl"
+    program = strategies_program.__file__
+    subprocess.run([sys.executable, program, str(out)], check=True)
+    return pickle.loads(out.read_bytes())
+
+
+@pytest.mark.parametrize("case", strategies_program.CASES)
+def test_two_devices_train_as_one(case, mirrored):
+    expected, moves = strategies_program.train(tf.distribute.get_strategy(), case)
+    found, found_moves = mirrored[case]
+    assert found.keys() == expected.keys()
+    rough = 1000 if "bfloat16" in case else 1
+    for name, values in expected.items():
+        close = 1e-5 if name.endswith("loss") else 1e-3  # scores of hardly trained maps shake
+        np.testing.assert_allclose(found[name], values, rtol=rough * close, atol=rough * 1e-4)
+    # Twice the gradient, or half of it, would be seen here.
+    expected, found = (np.concatenate([m.ravel() for m in each]) for each in (moves, found_moves))
+    assert np.linalg.norm(expected) > 0
+    apart = np.linalg.norm(found - expected) / np.linalg.norm(expected)
+    print(case, apart)
+    assert apart < rough * 2e-4
+
+
+def test_what_overflows_on_one_device_is_skipped_by_all(mirrored):
+    assert mirrored["overflowing"] == [0.5, 2.0**14]
+
+
+def test_keras_still_needs_mending(mirrored):
+    """If this fails, Keras has mended it: take it out of `strategies._mended`."""
+    assert mirrored["unmended"] == ["dropout", "building"]
+
+
+def test_keras_still_cannot_average_over_machines(monkeypatch):
+    """If this fails, Keras has mended it: `strategies._mean_of_all` can go."""
+    from keras.src.backend.tensorflow import trainer
+
+    monkeypatch.setattr(trainer, "_collective_all_reduce_multi_worker", lambda _: True)
+    with pytest.raises(ValueError, match="Invalid reduction dimension"):
+        trainer.reduce_per_replica(tf.constant(1.0), tf.distribute.get_strategy(), "auto")
+
+
+def test_keras_still_lets_each_device_normalize_alone():
+    """If this fails, `synchronized` need not be set any more."""
+    assert keras.layers.BatchNormalization().synchronized is False
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["", "not JSON", "[]", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker"}}',
+     '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}'],
+)  # fmt: skip
+def test_a_wrong_cluster_is_told_before_anything_starts(config, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", config)
+    refused(lambda: strategies.begin("multiworker"), "TF_CONFIG", "docs/several_devices.md")
+
+
+def test_the_chief_of_old_comes_first(monkeypatch):
+    jobs = '{"worker": ["b:1", "c:1"], "chief": ["a:1"]}'
+    for task, index in (('"chief", "index": 0', 0), ('"worker", "index": 1', 2)):
+        monkeypatch.setenv("TF_CONFIG", f'{{"cluster": {jobs}, "task": {{"type": {task}}}}}')
+        assert strategies.cluster() == (["a:1", "b:1", "c:1"], index)
+        assert strategies.is_chief("multiworker") == (index == 0)
+    assert strategies.is_chief("none") and strategies.is_chief("mirrored")
+
+
+def test_a_batch_must_fit_the_devices():
+    class Two:
+        num_replicas_in_sync = 2
+
+    refused(lambda: strategies.share_of(Two(), 5), "batch of 5", "2 devices", "--batch-size")
+    assert strategies.share_of(tf.distribute.get_strategy(), 5) == ALONE
+
+
+def test_a_lost_worker_ends_a_script_with_one_line(monkeypatch, capsys):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+
+    def main():
+        with strategies._lost_workers_named(True):
+            raise tf.errors.UnavailableError(None, None, "long\nstory")
+
+    with pytest.raises(SystemExit) as done:
+        training.run(main)
+    said = capsys.readouterr().err
+    assert done.value.code == 1 and said.count("\n") == 1 and "--resume" in said
