@@ -81,7 +81,7 @@ def test_a_machine_decodes_its_own_pictures_alone(read):
     assert len(seen[0] | seen[1]) == 8 and not seen[0] & seen[1]
     read.clear()
     stimuli(pipeline.once(source(8, lazy=True), 4, SHARES["machines"][1]), 4)
-    assert sorted(read) == [f"train_{i:04d}.png" for i in range(4, 8)]
+    assert sorted(read) == [f"train_{i:04d}" for i in range(4, 8)]
 
 
 def test_too_few_pictures_are_told():
