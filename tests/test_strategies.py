@@ -45,7 +45,7 @@ def test_what_overflows_on_one_device_is_skipped_by_all(mirrored):
 
 
 def test_keras_still_needs_mending(mirrored):
-    """If this fails, Keras has mended it: `LossScale`, or a part of `strategies._mended`, can go."""
+    """If this fails, Keras has mended it: `LossScale` or a part of `_mended` can go."""
     assert mirrored["unmended"] == ["loss scale", "dropout", "building"]
 
 
