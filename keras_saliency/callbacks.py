@@ -7,7 +7,16 @@ import sys
 import keras
 import numpy as np
 
-from keras_saliency import checkpoints, files, map_files, maps, pictures, pipeline, prediction
+from keras_saliency import (
+    checkpoints,
+    files,
+    folding,
+    map_files,
+    maps,
+    pictures,
+    pipeline,
+    prediction,
+)
 from keras_saliency.tensorflow_only import tf
 
 
@@ -202,7 +211,7 @@ class Generators(keras.callbacks.Callback):
         if (epoch + 1) % self.every == 0:
             path = os.path.join(self.folder, f"epoch_{epoch + 1:04d}.keras")
             with files.replacing(path) as temporary:
-                (self.saved or _generator(self)).save(temporary)
+                folding.plain(self.saved or _generator(self)).save(temporary)
 
 
 class Checkpoints(keras.callbacks.Callback):

@@ -1,10 +1,11 @@
-"""The same function, computed with less work: for networks that are not trained any more."""
+"""The same network from other layers: with less work, or with Keras' own alone."""
 
 import keras
 from keras import layers, ops
 
 from keras_saliency.layers import UpsampledConv2D
 from keras_saliency.layers.upsampled_conv2d import of_small_map
+from keras_saliency.regularizers import FusedL2
 
 
 def folded(model: keras.Model) -> keras.Model:
@@ -80,3 +81,46 @@ def _is_plain(layer):
     same = layer.padding == "same" and layer.data_format == "channels_last"
     ones = {*layer.strides, *layer.dilation_rate, layer.groups} == {1}
     return same and ones and layer.kernel_size == (3, 3)
+
+
+def plain(model: keras.Model) -> keras.Model:
+    """The network with Keras' own layers and regularizers in place of ours that do the same.
+
+    So that its file can be loaded without this package: an `UpsampledConv2D`
+    becomes an `UpSampling2D` and a `Conv2D`, a `FusedL2` an `L2`.
+
+    Args:
+        model: a functional `keras.Model`; its weights are copied. Models in it
+            stay as they are.
+
+    Returns: `keras.Model`; the same one if there is nothing of ours to replace.
+
+    Example:
+        >>> from keras_saliency import models
+        >>> model = models.SalGANGenerator((32, 32, 3), weights=None, width=0.0625)
+        >>> type(plain(model).get_layer("decoder4_conv1")).__name__
+        'Conv2D'
+    """
+    doubled = {layer.name for layer in model.layers if type(layer) is UpsampledConv2D}
+    penalized = any(
+        type(getattr(layer, "kernel_regularizer", None)) is FusedL2 for layer in model.layers
+    )
+    if not doubled and not penalized:
+        return model
+
+    def clone(layer):
+        config = layer.get_config()
+        if type(getattr(layer, "kernel_regularizer", None)) is FusedL2:
+            penalty = keras.regularizers.L2(float(layer.kernel_regularizer.l2))
+            config["kernel_regularizer"] = keras.regularizers.serialize(penalty)
+        return (layers.Conv2D if layer.name in doubled else type(layer)).from_config(config)
+
+    def call(layer, *tensors, **arguments):
+        if layer.name in doubled:
+            name = layer.name.replace("conv1", "upsample")
+            tensors = [layers.UpSampling2D(name=name, dtype=layer.dtype_policy)(*tensors)]
+        return layer(*tensors, **arguments)
+
+    copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
+    copy.set_weights(model.get_weights())
+    return copy

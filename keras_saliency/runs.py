@@ -213,12 +213,12 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
 
     Returns: the table of scores, Markdown.
     """
-    from keras_saliency import evaluation, export, pictures, prediction, reports, tables
+    from keras_saliency import evaluation, export, folding, pictures, prediction, reports, tables
     from keras_saliency.truths import Truths
 
     final = export.float32_copy(generator)
     with files.replacing(os.path.join(run_dir, "model.keras")) as temporary:
-        final.save(temporary)
+        folding.plain(final).save(temporary)
     export.saved_model(final, os.path.join(run_dir, "saved_model", "1"))
     truths = Truths(test, "mit", sigma)
     seen = []

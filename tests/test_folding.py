@@ -101,3 +101,20 @@ def test_a_convolution_that_is_used_twice_stays():
     inputs, shared = keras.Input((8, 6, 3)), convolution(filters=3)
     model = keras.Model(inputs, shared(layers.UpSampling2D()(shared(inputs))))
     assert folding.folded(model) is model
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_a_plain_network_is_kerass_alone_and_predicts_the_same(policy):
+    keras.config.set_dtype_policy(policy)
+    model = shuffled(
+        models.SalGANGenerator((*SIZE, 3), weights=None, width=1 / 8, weight_decay=1e-2)
+    )
+    found = folding.plain(model)
+    keras.config.set_dtype_policy("float32")
+    assert found.count_params() == model.count_params()
+    assert "keras_saliency" not in found.to_json()
+    assert float(sum(found.losses)) == pytest.approx(float(sum(model.losses)), rel=1e-5)
+    atol = 1e-6 if policy == "float32" else 0.02
+    np.testing.assert_allclose(found(stimuli()), model(stimuli()), atol=atol)
+    np.testing.assert_allclose(folding.folded(found)(stimuli()), model(stimuli()), atol=atol)
+    assert folding.plain(found) is found

@@ -137,7 +137,9 @@ def test_jitter_cuts_windows_out_of_larger_pictures(tmp_path, monkeypatch):
     seen = []
     load = pipeline.load
     monkeypatch.setattr(
-        pipeline, "load", lambda e, size, *rest: seen.append(size) or load(e, size, *rest)
+        pipeline,
+        "load",
+        lambda e, size, *rest, **how: seen.append(size) or load(e, size, *rest, **how),
     )
     flags = ["--set", "jitter=yes", "mirror=yes", "test_dropout=yes", "normalization=batch"]
     run = train(tmp_path / "run", "--limit", "6", "--epochs", "1", *flags)
