@@ -136,6 +136,8 @@ def load(args, count):
     precision = args.precision
     if precision:
         precision, reason = training.choose_precision(precision)
+        if precision == "mixed_float16":  # for training, where a loss scale goes with it
+            precision, reason = "float32", f"{reason}; maps are not predicted in float16"
         print(f"precision: {precision} ({reason})")
     if args.engine != "keras":
         from keras_saliency import engines

@@ -19,7 +19,7 @@ import time
 import numpy as np
 
 TRAIN = pathlib.Path(__file__).resolve().parent.parent / "train_salgan.py"
-SHOWN = {"AUC-J": "AUC-Judd", "NSS": "NSS", "CC": "CC", "SIM": "SIM", "KLD": "KLD"}
+SHOWN = ("auc_judd", "sauc", "nss", "cc", "sim", "kld", "ig")
 
 
 def main():
@@ -58,7 +58,7 @@ def trained(precision, seed, flags):
 
 def table(found):
     names = list(found)
-    lines = ["| | " + " | ".join(SHOWN) + " |", "|---|" + "---|" * len(SHOWN)]
+    lines = ["| | " + " | ".join(SHOWN).upper() + " |", "|---|" + "---|" * len(SHOWN)]
     values = {p: np.array([list(run.values()) for run in found[p]]) for p in names}
     for precision, runs in values.items():
         cells = zip(runs.mean(0), runs.std(0, ddof=1), strict=True)
