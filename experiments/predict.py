@@ -120,7 +120,7 @@ def settings_of(args):
     """What maps are made by, as it is recorded; the precision is chosen here."""
     if args.precision:
         training.load_tensorflow()
-        args.precision, reason = training.choose_precision(args.precision)
+        args.precision, reason = training.choose_precision_to_predict(args.precision)
         print(f"precision: {args.precision} ({reason})")
     file = os.path.join(args.model, "model.keras") if os.path.isdir(args.model) else args.model
     digest = ""

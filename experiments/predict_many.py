@@ -118,7 +118,7 @@ def plan(args):
 
     precision = args.precision
     if precision:
-        precision, reason = training.choose_precision(precision)
+        precision, reason = training.choose_precision_to_predict(precision)
         print(f"precision: {precision} ({reason})")
     job = bulk.Job(args.model, args.output, tuple(args.write), args.fit, precision, args.engine)
     if args.data:

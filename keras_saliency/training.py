@@ -163,6 +163,14 @@ def choose_precision(precision: str) -> tuple[str, str]:
     return "float32", "neither a GPU nor a processor with bfloat16 instructions"
 
 
+def choose_precision_to_predict(precision: str) -> tuple[str, str]:
+    """As `choose_precision`, but not float16, with which a loss scale goes: float32 then."""
+    precision, reason = choose_precision(precision)
+    if precision == "mixed_float16":
+        return "float32", f"{reason}; maps are not predicted in float16"
+    return precision, reason
+
+
 def steps_per_execution(steps: int) -> int:
     """How many steps a GPU takes before Python looks at what came of them.
 

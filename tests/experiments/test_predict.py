@@ -13,7 +13,7 @@ import video_files
 from PIL import Image
 from predicted_files import SIZES, opened, run, save_network, save_photos, written
 
-from keras_saliency import engines, export, inputs, pictures, prediction, resizing
+from keras_saliency import engines, export, inputs, pictures, prediction, resizing, training
 from keras_saliency.errors import InputError
 
 
@@ -137,6 +137,14 @@ def test_precision(photos, model_path, monkeypatch, precision, copy):
     )
     off = np.abs(np.load("maps/a.npy") - expected).max()
     assert 1e-4 < off < 0.01 if precision == "mixed_bfloat16" else off < 1e-5
+
+
+def test_a_gpu_of_float16_predicts_in_float32_and_says_so(photos, model_path, monkeypatch, capsys):
+    monkeypatch.setattr(training, "choose_precision", lambda _: ("mixed_float16", "Card"))
+    made, original = [], export.float32_copy
+    monkeypatch.setattr(export, "float32_copy", lambda model: made.append(model) or original(model))
+    run(model_path, "photos", "--precision", "auto")
+    assert made and "precision: float32 (Card; maps are not" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
