@@ -102,7 +102,7 @@ def write(folder, rows, sections):
 
 
 def draw(rows, path):
-    """A bar for each row; black is from the least ratio to the most."""
+    """A bar for each row, from 1 on; the black line on it goes from the least ratio to the most."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -110,13 +110,19 @@ def draw(rows, path):
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     colors = {"float32": "tab:blue", "bfloat16": "tab:orange"}
+    every = [ratio for row in rows for ratio in measuring.ratios(row)]
     for place, row in enumerate(rows):
         found = measuring.ratios(row)
         middle = np.median(found)
         spread = [[middle - min(found)], [max(found) - middle]]
-        axes.barh(place, middle, xerr=spread, color=colors.get(row["precision"], "tab:gray"))
-        axes.text(0.03, place, f"{middle:.2f}", va="center", color="white", size=8)
+        color = colors.get(row["precision"], "tab:gray")
+        axes.barh(place, middle - 1, left=1, xerr=spread, color=color)
+        axes.text(max(1, *found) * 1.04, place, f"{middle:.2f}", va="center", size=8)
     axes.axvline(1.0, color="black", linewidth=0.8)
+    axes.set(xscale="log", xlim=(min(0.5, 0.8 * min(every)), 1.5 * max(2, *every)))
+    ticks = [tick for tick in (0.25, 0.5, 1, 2, 4, 8, 16, 32) if tick < 1.5 * max(2, *every)]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
     names = [", ".join(filter(None, (row["what"], row["precision"]))) for row in rows]
     axes.set_yticks(range(len(rows)), names, size=8)
     axes.invert_yaxis()
