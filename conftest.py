@@ -9,10 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-# It cannot be imported without.
-collect_ignore = (
-    [] if importlib.util.find_spec("apache_beam") else ["keras_saliency/bulk_pipeline.py"]
-)
+# They cannot be imported without it.
+beam = ["keras_saliency/bulk_pipeline.py", "tests/far_store.py"]
+collect_ignore = [] if importlib.util.find_spec("apache_beam") else beam
 
 
 @pytest.fixture(autouse=True)
