@@ -61,7 +61,10 @@ def test_every_picture_is_judged_once_and_nobody_waits(shares, count):
     whole = np.concatenate(stimuli(pipeline.once(source(count), 4), -1))
     parts = [sharing.own_parts(count, 4, share) for share in shares]
     assert len({len(part) for part in parts}) == 1  # turns
-    found = [stimuli(pipeline.once(source(count), 4, s), len(p)) for s, p in zip(shares, parts, strict=True)]
+    found = [
+        stimuli(pipeline.once(source(count), 4, s), len(p))
+        for s, p in zip(shares, parts, strict=True)
+    ]
     assert min(len(turn) for own in found for turn in own) > 0
     judged = np.concatenate([turn for own in found for turn in own])
     assert sorted(each.tobytes() for each in judged) == sorted(each.tobytes() for each in whole)

@@ -75,8 +75,8 @@ def test_resumed_it_ends_as_one_process_does(runs):
     )
     assert one.dtype.names == two.dtype.names and len(one) == len(two) == 4
     for name in one.dtype.names:
-        close = 1e-5 if name.endswith("loss") else 1e-3
-        np.testing.assert_allclose(one[name], two[name], rtol=close, atol=1e-5)
+        close = {"rtol": 1e-5} if name.endswith("loss") else {"atol": 1e-4}  # a score may be 0
+        np.testing.assert_allclose(one[name], two[name], **close)
     weights = [prediction.load(str(folder / name)).get_weights() for name in ("one", "two")]
     for a, b in zip(*weights, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)

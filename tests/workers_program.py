@@ -10,8 +10,8 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 TINY = {
-    "size": (32, 40), "batch_size": 4, "optimizer": "sgd", "learning_rate": 1e-3,
-    "last_learning_rate": 1e-4, "checkpoint_every": 1, "hold_out": 0.3, "patience": 9,
+    "size": (32, 40), "batch_size": 4, "optimizer": "sgd", "learning_rate": 1e-4,
+    "last_learning_rate": 1e-5, "checkpoint_every": 1, "hold_out": 0.3, "patience": 9,
     "validate_every": 1,
 }  # fmt: skip
 PICTURES = 15  # 10 or 11 to train on, the others held out
