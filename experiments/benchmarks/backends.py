@@ -134,6 +134,10 @@ def draw_weights(network, random):
             # A transposed convolution's is smaller: its kernel ends in the inputs.
             inputs = np.prod(variable.shape[:-1]) if len(variable.shape) > 1 else 100
             drawn = (drawn - 0.5) * np.float32((24 / inputs) ** 0.5)
+        if "logits/kernel" in variable.path:
+            # SalGAN's, of stimuli that are not normalized, would be hundreds, and their rounding
+            # more than a trained network's whole.
+            drawn *= np.float32(0.02)
         variable.assign(drawn)
 
 

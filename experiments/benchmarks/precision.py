@@ -1,8 +1,9 @@
 """Whether reduced precision costs scores: the same training in every precision, with several seeds.
 
-    python experiments/benchmarks/precision.py --data osie --data-dir DIR --size 48x64
+    python experiments/benchmarks/precision.py --quick --data osie --data-dir DIR --size 48x64
 
-Flags that it does not know are train_salgan.py's. Each run is a process of its own; its row is
+Flags that it does not know are train_salgan.py's; `--quick` takes its quick recipe (random
+weights, a quarter as wide) for any dataset. Each run is a process of its own; its row is
 printed when it is done. The table has the mean over the seeds, their standard deviation, and how
 far a precision's mean is from the first one's, in standard deviations of a seed: differences
 below 2 or so cannot be told from those of another seed.
@@ -10,6 +11,7 @@ below 2 or so cannot be told from those of another seed.
 
 import argparse
 import csv
+import os
 import pathlib
 import subprocess
 import sys
@@ -18,7 +20,8 @@ import time
 
 import numpy as np
 
-TRAIN = pathlib.Path(__file__).resolve().parent.parent / "train_salgan.py"
+EXPERIMENTS = pathlib.Path(__file__).resolve().parent.parent
+QUICK = "train_salgan.RECIPES = dict.fromkeys(train_salgan.RECIPES, train_salgan.QUICK)"
 SHOWN = ("auc_judd", "sauc", "nss", "cc", "sim", "kld", "ig")
 
 
@@ -29,12 +32,13 @@ def main():
     add = parser.add_argument
     add("--precisions", nargs="+", choices=policies, default=["float32", "mixed_bfloat16"])
     add("--seeds", type=int, default=3, metavar="N", help="runs of each precision")
+    add("--quick", action="store_true", help="the quick recipe, whatever the dataset")
     args, others = parser.parse_known_args()
     found = {}
     for seed in range(args.seeds):
         for precision in args.precisions:
             begin = time.perf_counter()
-            scores = trained(precision, seed, others)
+            scores = trained(precision, seed, others, args.quick)
             found.setdefault(precision, []).append(scores)
             shown = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
             seconds = time.perf_counter() - begin
@@ -42,13 +46,18 @@ def main():
     print("\n" + table(found))
 
 
-def trained(precision, seed, flags):
+def trained(precision, seed, flags, quick):
     """Score -> its mean over the test pictures, after one run of train_salgan.py."""
     with tempfile.TemporaryDirectory() as folder:
         run = pathlib.Path(folder) / "run"
-        command = [sys.executable, TRAIN, *flags, "--precision", precision]
-        command += ["--seed", str(seed), "--run-dir", run]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        train = f"import train_salgan; {QUICK if quick else 'pass'}; train_salgan.main()"
+        command = [sys.executable, "-c", train, *flags, "--precision", precision]
+        command += ["--seed", str(seed), "--run-dir", str(run)]
+        path = os.pathsep.join([str(EXPERIMENTS), *sys.path])
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "PYTHONPATH": path},
+        )  # fmt: skip
         if done.returncode:
             sys.exit(done.stdout[-2000:])
         with open(run / "scores.csv", encoding="utf-8", newline="") as file:
