@@ -20,7 +20,7 @@ import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import inputs, outputs, pictures, progress, training
+from keras_saliency import devices, inputs, outputs, pictures, progress, training
 from keras_saliency.errors import InputError
 
 # What changes a map; beside it, its kinds, and of the model its file's content.
@@ -120,7 +120,7 @@ def settings_of(args):
     """What maps are made by, as it is recorded; the precision is chosen here."""
     if args.precision:
         training.load_tensorflow()
-        args.precision, reason = training.choose_precision_to_predict(args.precision)
+        args.precision, reason = devices.choose_precision_to_predict(args.precision)
         print(f"precision: {args.precision} ({reason})")
     file = os.path.join(args.model, "model.keras") if os.path.isdir(args.model) else args.model
     digest = ""

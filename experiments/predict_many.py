@@ -22,7 +22,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import fitting, inputs, outputs, stores, training
+from keras_saliency import devices, fitting, inputs, outputs, stores, training
 from keras_saliency.errors import InputError
 from keras_saliency.protocols import COLUMNS
 
@@ -118,7 +118,7 @@ def plan(args):
 
     precision = args.precision
     if precision:
-        precision, reason = training.choose_precision_to_predict(precision)
+        precision, reason = devices.choose_precision_to_predict(precision)
         print(f"precision: {precision} ({reason})")
     job = bulk.Job(args.model, args.output, tuple(args.write), args.fit, precision, args.engine)
     if args.data:

@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 import numpy as np
 
-from keras_saliency import checkpoints, loading, recipes, runs, strategies, training
+from keras_saliency import checkpoints, devices, loading, recipes, runs, strategies, training
 from keras_saliency.errors import InputError
 
 # The Bristol report's, for SALICON's 10,000 pictures. The first paper has no
@@ -103,7 +103,7 @@ def main(argv=None):
     done = runs.epochs_behind(args, run_dir)
     strategy = training.prepare(args)
 
-    from keras_saliency import callbacks, pipeline
+    from keras_saliency import early_stopping, fields, pipeline
 
     # Network
     with strategy.scope():
@@ -114,7 +114,7 @@ def main(argv=None):
     source = loading.source(args, train, args.size, sigma, map_size)
     validation = loading.source(args, monitored, args.size, sigma, map_size)
     counts = {"train": len(train), "monitored": len(monitored), "test": len(test)}
-    pipeline.check_densities(test, sigma)
+    fields.check_densities(test, sigma)
 
     # Training
     with strategy.scope():
@@ -124,13 +124,13 @@ def main(argv=None):
     runs.write_config(run_dir, args, pictures=counts)
     chief = strategies.is_chief(args.strategy)
     saved = os.path.join(run_dir, "best.npz")
-    best = callbacks.Best(saved, "val_data_loss", args.patience, done, saves=chief)
+    best = early_stopping.Best(saved, "val_data_loss", args.patience, done, saves=chief)
     augmentation = {"mirror": args.mirror, "zoom": args.zoom, "color": args.color}
     stopped = args.patience and done - best.epoch >= args.patience
     if done < args.epochs and not stopped:
         if args.strategy == "none":
             steps = pipeline.steps_per_epoch(train, args.batch_size)
-            network.steps_per_execution = training.steps_per_execution(steps)
+            network.steps_per_execution = devices.steps_per_execution(steps)
         strategies.fit(
             network, source, validation, args.batch_size, done, args.epochs,
             callbacks=callbacks_of(args, run_dir, final, test, sigma, best),

@@ -15,7 +15,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import checkpoints, loading, runs, strategies, training
+from keras_saliency import checkpoints, devices, loading, runs, strategies, training
 from keras_saliency.errors import InputError
 
 # The paper's (SalGAN, sections 4.2 and 5), for SALICON's 10,000 pictures.
@@ -91,7 +91,7 @@ def main(argv=None):
         """Trains from epoch `first` to `last`; the order of the data follows from the epoch."""
         print(f"{phase} phase, epochs {first + 1} to {last}")
         if args.strategy == "none":
-            gan.steps_per_execution = training.steps_per_execution(steps)
+            gan.steps_per_execution = devices.steps_per_execution(steps)
         strategies.fit(
             gan, source, monitored, args.batch_size, first, last,
             callbacks=runs.callbacks(run_dir, phase, test, sigma, SAVE_EVERY[phase]),

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_saliency import losses, optimizers
+from keras_saliency import losses, optimizers, replicas
 from keras_saliency.tensorflow_only import tf
 
 SCHEDULES = ("content", "alternate", "joint")
@@ -121,8 +121,8 @@ class SaliencyGAN(keras.Model):
         self.discriminator_reduction = discriminator_reduction
         self.schedule = schedule
         self.score_metrics = list(metrics)
-        self.generator_optimizer = _ready(generator_optimizer, self.generator)
-        self.discriminator_optimizer = _ready(discriminator_optimizer, self.discriminator)
+        self.generator_optimizer = optimizers.ready(generator_optimizer, self.generator)
+        self.discriminator_optimizer = optimizers.ready(discriminator_optimizer, self.discriminator)
         self._compile_arguments = {"jit_compile": jit_compile, **kwargs}
 
     @property
@@ -181,7 +181,7 @@ class SaliencyGAN(keras.Model):
         saliency_map = self.generator(stimulus, training=False)
         # The last batch may be smaller; it counts by its pictures.
         self.trackers["content_loss"].update_state(
-            self._content(targets, saliency_map) * _replicas(), ops.shape(stimulus)[0]
+            self._content(targets, saliency_map) * replicas.count(), ops.shape(stimulus)[0]
         )
         self._update_scores(targets, saliency_map)
         return self._results(["content_loss"])
@@ -265,7 +265,7 @@ class SaliencyGAN(keras.Model):
         # Keras' losses come divided by the number of replicas, so that their
         # gradients add up; what is shown is not.
         for name, value in values.items():
-            self.trackers[name].update_state(value * _replicas())
+            self.trackers[name].update_state(value * replicas.count())
 
     def _track_probabilities(self, **outputs):
         logits = getattr(self.adversarial_loss, "from_logits", False)
@@ -279,15 +279,7 @@ class SaliencyGAN(keras.Model):
     def _results(self, names):
         shown = [*(self.trackers[name] for name in names), *self.score_metrics]
         results = {metric.name: metric.result() for metric in shown}
-        if _replicas() == 1:
-            return results
-        # Each device has seen a part of the pictures, perhaps not as many as another.
-        means = [metric for metric in shown if isinstance(metric, keras.metrics.Mean)]
-        sums = tf.stack([tf.stack([metric.total.value, metric.count.value]) for metric in means])
-        replica = tf.distribute.get_replica_context()
-        totals, counts = tf.unstack(replica.all_reduce(tf.distribute.ReduceOp.SUM, sums), axis=1)
-        found = tf.unstack(tf.math.divide_no_nan(totals, counts))
-        return results | {metric.name: mean for metric, mean in zip(means, found, strict=True)}
+        return results | replicas.means(shown)
 
     def get_config(self):
         return {
@@ -316,18 +308,6 @@ class SaliencyGAN(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
 
-def _ready(optimizer, network):
-    """The optimizer with its slots built, so that a saved state finds its place."""
-    if optimizer is None:
-        return None
-    optimizer = keras.optimizers.get(optimizer)
-    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    if not scaled and any(layer.compute_dtype == "float16" for layer in network.layers):
-        optimizer = optimizers.LossScale(optimizer)
-    optimizer.build(network.trainable_variables)
-    return optimizer
-
-
 def _step(optimizer, network, tape, scaled_loss):
     variables = network.trainable_variables
     optimizer.apply(tape.gradient(scaled_loss, variables), variables)
@@ -335,11 +315,7 @@ def _step(optimizer, network, tape, scaled_loss):
 
 def _penalty(network):
     """The network's weight decay, divided among the replicas as Keras' losses are."""
-    return ops.sum(network.losses) / _replicas() if network.losses else 0.0
-
-
-def _replicas():
-    return tf.distribute.get_strategy().num_replicas_in_sync
+    return ops.sum(network.losses) / replicas.count() if network.losses else 0.0
 
 
 def _unpack(data):

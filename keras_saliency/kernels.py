@@ -103,17 +103,3 @@ def sum_of_squares(tensor):
         5.0
     """
     return 2 * tf.nn.l2_loss(tensor)
-
-
-def on_all_replicas(condition):
-    """Whether something is so on every device of a `tf.distribute` strategy; else as it is.
-
-    Example:
-        >>> bool(on_all_replicas(tf.constant(True)))
-        True
-    """
-    replica = tf.distribute.get_replica_context()
-    if replica is None or replica.num_replicas_in_sync == 1:
-        return condition
-    failed = tf.cast(tf.logical_not(condition), "float32")
-    return tf.equal(replica.all_reduce(tf.distribute.ReduceOp.SUM, failed), 0)

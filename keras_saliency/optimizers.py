@@ -99,9 +99,32 @@ class LossScale(keras.optimizers.LossScaleOptimizer):
         finite = super().check_finite(grads)
         if keras.backend.backend() != "tensorflow":
             return finite
-        from keras_saliency import kernels
+        from keras_saliency import replicas
 
-        return kernels.on_all_replicas(finite)
+        return replicas.on_all(finite)
+
+
+def ready(optimizer, network: keras.Model):
+    """The optimizer with its slots built, so that a saved state finds its place.
+
+    Args:
+        optimizer: `keras.optimizers.Optimizer` or its name; None stays None.
+        network: what it trains. If that has float16 layers, the optimizer gets
+            a loss scale.
+
+    Example:
+        >>> optimizer = ready("adam", keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
+        >>> len(optimizer.variables)
+        6
+    """
+    if optimizer is None:
+        return None
+    optimizer = keras.optimizers.get(optimizer)
+    scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if not scales and any(layer.compute_dtype == "float16" for layer in network.layers):
+        optimizer = LossScale(optimizer)
+    optimizer.build(network.trainable_variables)
+    return optimizer
 
 
 def _fits(variable):

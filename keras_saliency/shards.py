@@ -15,7 +15,7 @@ import zlib
 
 import numpy as np
 
-from keras_saliency import files, pipeline, progress
+from keras_saliency import fields, files, pipeline, progress
 from keras_saliency.errors import InputError
 from keras_saliency.tensorflow_only import tf
 
@@ -139,7 +139,7 @@ def _fetch(records, size, map_size):
         parsed = tf.io.parse_single_example(
             tf.ensure_shape(tf.numpy_function(record, [index], tf.string), []), features
         )
-        shapes = pipeline.shapes(size, map_size)
+        shapes = fields.shapes(size, map_size)
         return tuple(
             tf.reshape(tf.io.decode_raw(parsed[name], kind), shape)
             for name, kind, shape in zip(features, kinds, shapes, strict=True)
@@ -210,7 +210,7 @@ def _read_index(path):
 
 def _write_shard(path, examples, index):
     size, map_size = tuple(index["size"]), tuple(index["map_size"])
-    arrays = pipeline.arrays(examples, size, map_size, index["sigma"])
+    arrays = fields.stacked(examples, size, map_size, index["sigma"])
     with files.replacing(path) as temporary:
         with tf.io.TFRecordWriter(temporary) as writer:
             for example, stimulus, density, counts in zip(examples, *arrays, strict=True):

@@ -1,8 +1,8 @@
 """Training on several devices: the GPUs of one machine, or several machines.
 
 Every batch is cut into as many parts as there are devices, so that they train as
-one device would that gets the whole batch. What Keras lacks for that is put
-right here, while `fit` runs, and nowhere else.
+one device would that gets the whole batch. What Keras lacks for that, `mending`
+puts right while `fit` runs, and nothing else does.
 
 Keras and TensorFlow are imported inside the functions: a command line is
 answered before they have loaded.
@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import sys
-from unittest import mock
 
 from keras_saliency.errors import InputError
 
@@ -31,6 +30,7 @@ def cluster() -> tuple[list[str], int]:
         InputError: if the environment variable TF_CONFIG does not say so.
 
     Example:
+        >>> from unittest import mock
         >>> workers = {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}
         >>> config = {"cluster": workers, "task": {"type": "worker", "index": 1}}
         >>> with mock.patch.dict(os.environ, TF_CONFIG=json.dumps(config)):
@@ -135,7 +135,7 @@ def fit(
             are devices, or the machines were not started alike.
         WorkerLostError: if another machine is gone.
     """
-    from keras_saliency import pipeline, sharing
+    from keras_saliency import mending, pipeline, sharing
 
     strategy = model.distribute_strategy
     share = share_of(strategy, min(batch_size, source.count))
@@ -154,7 +154,7 @@ def fit(
     if share.first:
         callbacks, arguments["verbose"] = [c for c in callbacks if _steers(c)], 0
     several = _several_machines(strategy)
-    with _lost_workers_named(several), _mended(model, several):
+    with _lost_workers_named(several), mending.mended(model, several):
         check_alike(strategy, first, last, batch_size, seed, source.count, validation.count)
         # As they are: TensorFlow would cut every batch once more.
         training, judging = (
@@ -193,92 +193,10 @@ def _steers(callback):
     """Whether training goes another way without it."""
     import keras
 
-    from keras_saliency import callbacks
+    from keras_saliency import callbacks, early_stopping
 
-    kinds = (callbacks.Best, callbacks.NaNGuard, keras.callbacks.LearningRateScheduler)
+    kinds = (early_stopping.Best, callbacks.NaNGuard, keras.callbacks.LearningRateScheduler)
     return isinstance(callback, kinds)
-
-
-@contextlib.contextmanager
-def _mended(model, several):
-    """Keras 3.15, put right for several devices.
-
-    - dropout: every device would draw the same mask;
-    - batch normalization: every device would go by its own part of the batch, or,
-      `synchronized`, lose the variance in rounding where it is small;
-    - `fit` begins with building the model, which is built already, and fails if
-      the devices' first parts differ in size, or lie on several machines;
-    - of several machines it cannot average what they show.
-
-    tests/test_strategies.py says when Keras does without.
-    """
-    import keras
-    from keras.src.backend.tensorflow import nn, random, trainer
-
-    patches = [
-        mock.patch.object(random, "dropout", _whole_dropout(random.dropout)),
-        mock.patch.object(nn, "_compute_moments_sync", _whole_moments),
-        mock.patch.object(
-            trainer.TensorFlowTrainer, "_maybe_symbolic_build", lambda *_, **__: None
-        ),
-    ]
-    if several:
-        patches.append(mock.patch.object(trainer, "reduce_per_replica", _mean_of_all))
-    normalizations = [
-        layer
-        for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    with contextlib.ExitStack() as stack:
-        for patch in patches:
-            stack.enter_context(patch)
-        for layer in normalizations:
-            stack.enter_context(mock.patch.object(layer, "synchronized", True))
-        yield
-
-
-def _whole_dropout(dropout):
-    """Keras' `dropout`, that drops of a part of the batch what it would of the whole."""
-    import tensorflow as tf
-
-    def part(inputs, rate, noise_shape=None, seed=None):
-        replica = tf.distribute.get_replica_context()
-        if replica is None or replica.num_replicas_in_sync == 1 or noise_shape is not None:
-            return dropout(inputs, rate, noise_shape, seed)
-        shape = tf.shape(inputs)
-        whole = tf.concat([shape[:1] * replica.num_replicas_in_sync, shape[1:]], 0)
-        factors = dropout(tf.ones(whole, inputs.dtype), rate, seed=seed)
-        begin = replica.replica_id_in_sync_group * shape[0]
-        return inputs * factors[begin : begin + shape[0]]
-
-    return part
-
-
-def _whole_moments(x, axes, keepdims):
-    """Mean and variance of the whole batch, whose parts are of one size."""
-    import tensorflow as tf
-
-    def mean(values):
-        part = tf.reduce_mean(values, axes, keepdims=True)
-        replica = tf.distribute.get_replica_context()
-        return replica.all_reduce("SUM", part) / replica.num_replicas_in_sync
-
-    center = mean(x)
-    variance = mean(tf.square(x - center))
-    return [each if keepdims else tf.squeeze(each, axes) for each in (center, variance)]
-
-
-def _mean_of_all(values, strategy, reduction):
-    """What the machines show after a step, averaged over them in one message."""
-    import tensorflow as tf
-
-    def stacked(values):
-        return tf.stack([tf.cast(value, "float32") for value in values])
-
-    assert reduction == "auto", "several machines do not predict together"
-    mine = strategy.run(stacked, args=(list(values.values()),))
-    means = tf.unstack(strategy.reduce("MEAN", mine, axis=None))
-    return dict(zip(values, means, strict=True))
 
 
 @contextlib.contextmanager

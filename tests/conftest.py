@@ -40,4 +40,4 @@ def batch():
 
 
 # They run in environments of their own.
-collect_ignore = ["addons/make_reference.py", "pysaliency/make_reference.py"]
+collect_ignore = ["far_store.py", "addons/make_reference.py", "pysaliency/make_reference.py"]

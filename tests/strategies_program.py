@@ -101,7 +101,7 @@ def train(strategy, case):
 
 
 def unmended(strategy):
-    """What Keras alone still gets wrong; see `strategies._mended`."""
+    """What Keras alone still gets wrong; see `mending.mended`."""
     import keras
     import numpy as np
     import tensorflow as tf

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_saliency import callbacks, checkpoints, map_files
+from keras_saliency import callbacks, checkpoints, early_stopping, map_files
 from keras_saliency.datasets import synthetic
 
 STIMULI = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype("float32")
@@ -50,7 +50,7 @@ class Validations(keras.callbacks.Callback):
 def stopped_after(tmp_path, values, patience, begin=0):
     model = network()
     told = Validations(values)
-    best = callbacks.Best(str(tmp_path / "best.npz"), "val_loss", patience, begin)
+    best = early_stopping.Best(str(tmp_path / "best.npz"), "val_loss", patience, begin)
     fit(model, len(values), [told, best], initial_epoch=begin)
     return max(told.weights), model, best, told
 
@@ -88,7 +88,7 @@ def test_a_resumed_run_keeps_its_best_and_stops_where_it_would_have(tmp_path, cu
 
 def test_an_early_stop_leaves_a_checkpoint_of_its_last_epoch(tmp_path):
     told = Validations([1, 2, 2, 2])
-    best = callbacks.Best(str(tmp_path / "best.npz"), "val_loss", 2)
+    best = early_stopping.Best(str(tmp_path / "best.npz"), "val_loss", 2)
     fit(network(), 4, [told, best, callbacks.Checkpoints(str(tmp_path), "one", every=50)])
     assert checkpoints.last(str(tmp_path)) == ("one", 3)
 

@@ -16,7 +16,17 @@ PACKAGE = pathlib.Path(keras_saliency.__file__).parent
 # A module imports from the rows above its own, and from its own folder.
 LEVELS = [
     {"errors", "progress", "bootstrap", "kernels"},
-    {"archives", "files", "generators", "runtimes", "sharing", "tensorflow_only", "videos"},
+    {"tensorflow_only"},
+    {
+        "archives",
+        "files",
+        "generators",
+        "runtimes",
+        "replicas",
+        "sharing",
+        "tensorflow_only",
+        "videos",
+    },
     {
         "layers",
         "optimizers",
@@ -63,19 +73,20 @@ LEVELS = [
         "recipes",
         "choosing",
     },
-    {"pipeline", "epoch_maps", "attention_pictures", "checking"},
+    {"epoch_maps", "attention_pictures", "checking", "fields"},
+    {"pipeline"},
     {"baselines", "gan", "serving", "shards", "blurs"},
     {"evaluation", "prediction", "checkpoints", "export", "reports"},
-    {"callbacks", "tables", "formats", "worklists"},
-    {"strategies", "engines"},
+    {"callbacks", "early_stopping", "mending", "tables", "formats", "worklists"},
+    {"devices", "strategies", "engines"},
     {"runs", "loading"},
     {"training", "bulk"},
     {"bulk_pipeline"},
 ]
 USES_TENSORFLOW = {
-    "augmentation", "bulk", "callbacks", "export", "formats", "gan", "kernels", "pipeline",
-    "prediction", "runs", "serving", "shards", "strategies", "tensorflow_only", "training",
-    "worklists",
+    "augmentation", "bulk", "callbacks", "devices", "export", "formats", "gan", "kernels",
+    "mending", "pipeline", "prediction", "replicas", "runs", "serving", "shards",
+    "strategies", "tensorflow_only", "training", "worklists",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from test_pipeline import SIGMA, SIZE, fields, make_examples, published
 from keras_saliency import map_files, pipeline, tables
 from keras_saliency.datasets import Example
 from keras_saliency.errors import InputError
+from keras_saliency.fields import density_of
 from keras_saliency.truths import Truths
 
 
@@ -49,7 +50,7 @@ def test_fixations_come_before_a_density_in_a_file(tmp_path):
     beside = dataclasses.replace(example, density_path=str(tmp_path / "there is none.png"))
     for size in (SIZE, example.size):
         np.testing.assert_array_equal(
-            pipeline.density_of(beside, SIGMA, size), pipeline.density_of(example, SIGMA, size)
+            density_of(beside, SIGMA, size), density_of(example, SIGMA, size)
         )
     with pytest.raises(InputError, match="have no density"):
         pipeline.batches([beside], SIZE, 1, None)

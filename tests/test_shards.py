@@ -10,7 +10,7 @@ import tensorflow as tf
 from checks import refused
 from PIL import Image
 
-from keras_saliency import pipeline, shards
+from keras_saliency import fields, pipeline, shards
 from keras_saliency.datasets import Example, synthetic
 
 SIZE, MAP_SIZE, SIGMA = (24, 32), (12, 16), synthetic.SIGMA
@@ -86,7 +86,7 @@ def test_what_is_whole_is_not_written_again(folder):
 
 
 def test_a_writer_that_was_cut_off_goes_on(tmp_path, monkeypatch):
-    whole, made = pipeline.arrays, []
+    whole, made = fields.stacked, []
 
     def cut_off(examples, *rest):
         made.append(len(examples))
@@ -94,7 +94,7 @@ def test_a_writer_that_was_cut_off_goes_on(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return whole(examples, *rest)
 
-    monkeypatch.setattr(pipeline, "arrays", cut_off)
+    monkeypatch.setattr(fields, "stacked", cut_off)
     with pytest.raises(KeyboardInterrupt):
         shards.write(EXAMPLES, SIZE, SIGMA, str(tmp_path), MAP_SIZE, per_shard=3)
     assert sorted(os.listdir(tmp_path)) == ["00000-of-00003.tfrecord", "index.json"]

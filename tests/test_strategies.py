@@ -50,12 +50,12 @@ def test_what_overflows_on_one_device_is_skipped_by_all(mirrored):
 
 
 def test_keras_still_needs_mending(mirrored):
-    """If this fails, Keras has: `LossScale`, or a part of `strategies._mended`, can go."""
+    """If this fails, Keras has: `LossScale`, or a part of `mending.mended`, can go."""
     assert mirrored["unmended"] == ["loss scale", "dropout", "building"]
 
 
 def test_keras_still_cannot_average_over_machines(monkeypatch):
-    """If this fails, Keras has mended it: `strategies._mean_of_all` can go."""
+    """If this fails, Keras has mended it: `mending._mean_of_all` can go."""
     from keras.src.backend.tensorflow import trainer
 
     monkeypatch.setattr(trainer, "_collective_all_reduce_multi_worker", lambda _: True)

@@ -86,9 +86,9 @@ def time_training(data, data_dir, folder):
     import keras
     import tensorflow as tf
 
-    from keras_saliency import SaliencyGAN, models, pipeline
+    from keras_saliency import SaliencyGAN, devices, models, pipeline
 
-    keras.config.set_dtype_policy(training.choose_precision("auto")[0])
+    keras.config.set_dtype_policy(devices.choose_precision("auto")[0])
     examples, sigma = examples_of(data, data_dir)
     source = pipeline.load(examples, SIZE, sigma)
     fed = pipeline.epochs(source, BATCH, zoom=0.2, color=0.2)

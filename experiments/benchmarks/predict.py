@@ -42,9 +42,9 @@ def make_model(path):
     training.load_tensorflow()
     import keras
 
-    from keras_saliency import models
+    from keras_saliency import devices, models
 
-    precision, reason = training.choose_precision("auto")
+    precision, reason = devices.choose_precision("auto")
     keras.config.set_dtype_policy(precision)
     models.SalGANGenerator((*SIZE, 3), encoder="mobilenet", weights=None).save(path)
     return f"{precision} ({reason})"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from checks import refused
 
-from keras_saliency import loading, pipeline
+from keras_saliency import fields, loading
 from keras_saliency.datasets import cat2000
 
 SIZE = (24, 48)
@@ -61,7 +61,7 @@ def test_the_output_may_have_another_size(tree):
     args = argparse.Namespace(data_dir=tree)
     examples = cat2000.load(tree, "val")
     found = loading.source(args, examples, SIZE, cat2000.SIGMA, (12, 24)).fetch(1)
-    assert [field.shape for field in found] == list(pipeline.shapes(SIZE, (12, 24)))
+    assert [field.shape for field in found] == list(fields.shapes(SIZE, (12, 24)))
 
 
 def test_a_dataset_of_which_nothing_can_be_made_is_told(tree):

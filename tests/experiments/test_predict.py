@@ -13,7 +13,7 @@ import video_files
 from PIL import Image
 from predicted_files import SIZES, opened, run, save_network, save_photos, written
 
-from keras_saliency import engines, export, inputs, pictures, prediction, resizing, training
+from keras_saliency import devices, engines, export, inputs, pictures, prediction, resizing
 from keras_saliency.errors import InputError
 
 
@@ -140,7 +140,7 @@ def test_precision(photos, model_path, monkeypatch, precision, copy):
 
 
 def test_a_gpu_of_float16_predicts_in_float32_and_says_so(photos, model_path, monkeypatch, capsys):
-    monkeypatch.setattr(training, "choose_precision", lambda _: ("mixed_float16", "Card"))
+    monkeypatch.setattr(devices, "choose_precision", lambda _: ("mixed_float16", "Card"))
     made, original = [], export.float32_copy
     monkeypatch.setattr(export, "float32_copy", lambda model: made.append(model) or original(model))
     run(model_path, "photos", "--precision", "auto")
