@@ -14,10 +14,11 @@ from checks import refused
 from keras_saliency import strategies, training
 from keras_saliency.sharing import ALONE
 
-# Whether in bfloat16: of losses, of scores, and of how the weights move.
+# Whether in bfloat16: of losses, of scores, and of how the weights move. The maps of a network
+# that has hardly begun are nearly flat, and bfloat16's rounding is a good part of their NSS.
 TOLERANCES = {
     False: ({"rtol": 1e-5}, {"rtol": 1e-3, "atol": 1e-4}, 1e-4),
-    True: ({"rtol": 1e-2}, {"atol": 0.02}, 0.02),
+    True: ({"rtol": 1e-2}, {"atol": 0.1}, 0.02),
 }
 
 
