@@ -85,8 +85,8 @@ def parse_args(argv):
     add(
         "--precision",
         choices=("auto", "float32", "mixed_bfloat16"),
-        help="arithmetic of the layers; auto takes what the processor is fast at (default: as "
-        "the model was saved; another engine: float32)",
+        help="arithmetic of the layers; auto takes what the GPU or processor is fast at (default: "
+        "as the model was saved; another engine: float32)",
     )
     add("--engine", choices=("keras", "openvino"), default="keras", help="what computes")
     add(

@@ -47,9 +47,8 @@ def source(args: argparse.Namespace, examples: list, size, sigma: float | None, 
     """`pipeline.load`'s `Source`, from the dataset's shards where there are some."""
     from keras_saliency import pipeline, shards
 
-    lazy = (
-        getattr(args, "strategy", "none") == "multiworker"
-    )  # each of several machines needs a part of them
+    # Each of several machines needs a part of them.
+    lazy = getattr(args, "strategy", "none") == "multiworker"
     folder = shards_folder(args.data_dir, size, map_size)
     written = args.data_dir and os.path.isfile(os.path.join(folder, shards.INDEX))
     # They are of the pictures as they are in their files.

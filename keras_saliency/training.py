@@ -44,7 +44,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         "--precision",
         choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
         default="auto",
-        help="arithmetic of the layers; auto takes what the processor is fast at",
+        help="arithmetic of the layers; auto takes what the GPU or processor is fast at",
     )
     add(
         "--strategy",

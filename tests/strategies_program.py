@@ -200,12 +200,12 @@ def train_salgan(run_dir):
 
     import train_salgan
 
-    tiny = {"size": SIZE, "batch_size": 2, "content_epochs": 1, "epochs": 1, "width": 1 / 16}
+    tiny = {"size": SIZE, "batch_size": 2, "content_epochs": 1, "epochs": 0, "width": 1 / 16}
     with (
         mock.patch.dict(train_salgan.RECIPES, synthetic={**train_salgan.QUICK, **tiny}),
-        mock.patch.dict(train_salgan.SAVE_EVERY, adversarial=1),
+        mock.patch.dict(train_salgan.SAVE_EVERY, content=1),
     ):
-        train_salgan.main(["--run-dir", run_dir, "--limit", "4", "--strategy", "mirrored"])
+        train_salgan.main(["--run-dir", run_dir, "--limit", "2", "--strategy", "mirrored"])
 
 
 def main(out, what="cases"):

@@ -4,13 +4,15 @@ import importlib.metadata
 import importlib.util
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-BENCHMARKS = pathlib.Path(__file__).parent.parent / "experiments" / "benchmarks"
+ROOT = pathlib.Path(__file__).parent.parent
+BENCHMARKS = ROOT / "experiments" / "benchmarks"
 CHECKED = ("SalGAN generator", "pix2pix generator", "JuntingNet")
 
 
@@ -37,6 +39,16 @@ def installed(backend):
     return pytest.param(
         backend, marks=pytest.mark.skipif(not there, reason=f"no {backend} is installed")
     )
+
+
+def run_on(backend, script):
+    paths = os.pathsep.join([str(BENCHMARKS), *sys.path])
+    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": paths}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
 
 
 def test_what_differs_is_named_and_is_a_failure(backends, reference, capsys, tmp_path):
@@ -71,11 +83,22 @@ import backends
 backends.SMALL = {{name: backends.SMALL[name] for name in {CHECKED}}}
 backends.main(["--compare", {str(reference)!r}])
 """
-    paths = os.pathsep.join([str(BENCHMARKS), *sys.path])
-    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": paths}
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run_on(backend, script)
     assert f"here: {importlib.metadata.version('keras')}, {backend}" in done.stdout
     assert "all within 0.0001" in done.stdout
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", installed("jax"), installed("torch")])
+def test_the_documents_example_runs(backend):
+    text = (ROOT / "docs" / "backends.md").read_text()
+    example = re.search("```python\n(.*?)```", text, re.DOTALL)[1]
+    assert '"KERAS_BACKEND"] = "jax"' in example
+    small = """
+import functools
+import numpy as np
+from keras_saliency import models
+models.SalGANGenerator = functools.partial(models.SalGANGenerator, (32, 32, 3), width=1 / 16)
+stimuli, densities = np.zeros((8, 32, 32, 3)), np.ones((8, 32, 32, 1))
+"""
+    done = run_on(backend, small + example.replace('"jax"', repr(backend)))
+    assert "cc: " in done.stdout
