@@ -94,11 +94,12 @@ def test_the_documents_example_runs(backend):
     example = re.search("```python\n(.*?)```", text, re.DOTALL)[1]
     assert '"KERAS_BACKEND"] = "jax"' in example
     small = """
-import functools
+import keras
 import numpy as np
 from keras_saliency import models
-models.SalGANGenerator = functools.partial(models.SalGANGenerator, (32, 32, 3), width=1 / 16)
-stimuli, densities = np.zeros((8, 32, 32, 3)), np.ones((8, 32, 32, 1))
+layer = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")
+models.SalGANGenerator = lambda weights: keras.Sequential([keras.Input((16, 16, 3)), layer])
+stimuli, densities = np.zeros((8, 16, 16, 3)), np.ones((8, 16, 16, 1))
 """
     done = run_on(backend, small + example.replace('"jax"', repr(backend)))
     assert "cc: " in done.stdout
