@@ -6,6 +6,7 @@ the shards to the machines.
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import os
@@ -112,17 +113,32 @@ def claim(job: Job, folders: set[str]) -> None:
         written.begin(settings)
 
 
+@contextlib.contextmanager
+def writing(job: Job):
+    """Makes one line of what the disk or the store says, as when it is full."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or job.output} cannot be written: {error.strerror or error}; what "
+            "is done is kept, the same command goes on with the others"
+        ) from error
+
+
 def begin(job: Job, shards: list[worklists.Shard]) -> list[str]:
-    """Writes the lists of the shards that are not finished; returns their names."""
+    """Writes the lists of the shards that are not finished; returns their names.
+
+    Raises:
+        InputError: if they cannot be written.
+    """
     there, finished = stores.names(job.path(LISTS)), done(job)
-    missing = [shard for shard in shards if shard.name not in finished]
-    new = [shard for shard in missing if f"{shard.name}.json" not in there]
-    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as threads:
+    left = [shard for shard in shards if shard.name not in finished]
+    new = [shard for shard in left if f"{shard.name}.json" not in there]
+    with writing(job), concurrent.futures.ThreadPoolExecutor(TOGETHER) as threads:
         for _ in threads.map(lambda s: stores.write_json(job.path(LISTS, s.name), s.content), new):
             pass
-    left = [shard.name for shard in missing]
-    stores.write_json(stores.join(job.output, TODO), left)
-    return left
+        stores.write_json(stores.join(job.output, TODO), [shard.name for shard in left])
+    return [shard.name for shard in left]
 
 
 def done(job: Job) -> set[str]:
@@ -143,7 +159,7 @@ def finish(job: Job, shards: list[worklists.Shard]) -> Result:
     """Writes what all shards say: `manifest.json`, `errors.csv` and, if scored, `scores.csv`.
 
     Raises:
-        InputError: if a shard is not finished.
+        InputError: if a shard is not finished, or they cannot be written.
     """
     finished = done(job)
     missing = [shard.name for shard in shards if shard.name not in finished]
@@ -164,17 +180,18 @@ def finish(job: Job, shards: list[worklists.Shard]) -> Result:
         counted.append({"name": shard.name, **counts})
         for package, version in said["versions"].items():
             made_by[package].add(version)
-    if job.scoring:
-        _join_scores(job, shards)
-    with stores.replacing(stores.join(job.output, ERRORS)) as path:
-        files.write_csv(path, wrong)
     manifest = {
         "format": 1,
         "settings": job.settings(),
         "versions": {package: sorted(found) for package, found in made_by.items()},
         "shards": counted,
     }
-    stores.write_json(stores.join(job.output, MANIFEST), manifest)
+    with writing(job):
+        if job.scoring:
+            _join_scores(job, shards)
+        with stores.replacing(stores.join(job.output, ERRORS)) as path:
+            files.write_csv(path, wrong)
+        stores.write_json(stores.join(job.output, MANIFEST), manifest)
     return Result(sum(shard["pictures"] for shard in counted), len(wrong))
 
 

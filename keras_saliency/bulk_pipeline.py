@@ -71,6 +71,7 @@ def pipeline(flags: list[str] = ()) -> beam.Pipeline:
     Raises:
         InputError: if Beam does not take a flag.
     """
+    logging.basicConfig()  # as Beam does, but where stderr is still the terminal
     said = io.StringIO()  # all of Beam's usage, and in the last line what is wrong
     try:
         with contextlib.redirect_stderr(said):

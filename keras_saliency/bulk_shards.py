@@ -48,18 +48,13 @@ def predict(job: bulk.Job, model, name: str) -> dict:
         InputError: if the output cannot be written.
     """
     started = time.monotonic()
-    try:
+    with bulk.writing(job):
         said, rows = _predict(job, model, name)
         if job.scoring:
             with stores.replacing(job.path(bulk.SCORES, name)) as path:
                 files.write_csv(path, rows)
         said["seconds"] = round(time.monotonic() - started, 3)
         stores.write_json(job.path(bulk.DONE, name), said)
-    except OSError as error:
-        raise InputError(
-            f"{error.filename or job.output} cannot be written: {error.strerror or error}; what "
-            "is done is kept, the same command goes on with the others"
-        ) from error
     return said
 
 

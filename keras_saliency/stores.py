@@ -220,7 +220,8 @@ def _store(path):
     try:
         return FileSystems.get_filesystem(path)
     except (ValueError, OSError) as error:
-        raise InputError(f"{path}: Beam cannot open the store{_needs(path)}") from error
+        said = reason(error).partition(", please")[0]
+        raise InputError(f"{path}: {said}{_needs(path)}") from error
 
 
 def _needs(path):

@@ -1,5 +1,6 @@
 """Shards of maps: predict.py's and evaluate.py's to the bit, whatever is bad or was stopped."""
 
+import contextlib
 import csv
 import dataclasses
 import json
@@ -262,17 +263,28 @@ def test_a_picture_that_cannot_be_read_has_a_row_without_scores(photos, telling)
     assert result == (len(good), 3) and list(rows) == [f"{number:02d}.png" for number in good]
 
 
-def test_a_full_disk_is_one_line_and_keeps_what_is_done(photos, telling):
-    shards = worklists.shards(worklists.of_inputs(["photos"], "", 8), JOB.settings())
-    first, second, _ = bulk.begin(JOB, shards)
-    bulk_shards.predict(JOB, bulk_files.Telling(), first)
+@contextlib.contextmanager
+def little_room(size=300):
+    """No file may become larger, as on a full disk."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
-        with pytest.raises(InputError, match=r"out/maps/000001.*cannot be written: .*is kept"):
-            bulk_shards.predict(JOB, bulk_files.Telling(), second)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_is_done(photos, telling):
+    shards = worklists.shards(worklists.of_inputs(["photos"], "", 8), JOB.settings())
+    with little_room(), pytest.raises(InputError, match=r"cannot be written: .*is kept"):
+        bulk.begin(JOB, shards)
+    first, second, _ = bulk.begin(JOB, shards)
+    bulk_shards.predict(JOB, bulk_files.Telling(), first)
+    with (
+        little_room(),
+        pytest.raises(InputError, match=r"out/maps/000001.*cannot be written: .*kept"),
+    ):
+        bulk_shards.predict(JOB, bulk_files.Telling(), second)
     with pytest.raises(InputError, match="2 of 3 shards are not finished, the first is 000001"):
         bulk.finish(JOB, shards)
 
