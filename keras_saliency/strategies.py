@@ -12,11 +12,14 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sys
 
 from keras_saliency.errors import InputError
 
 NAMES = ("none", "mirrored", "multiworker")
+# In TensorFlow's internal errors that mean another machine is gone.
+CONNECTION = re.compile("connect|collective|peer|socket|heartbeat", re.I)
 
 
 class WorkerLostError(ConnectionError):
@@ -48,7 +51,8 @@ def cluster() -> tuple[list[str], int]:
         raise InputError(
             "--strategy multiworker needs the environment variable TF_CONFIG, such as "
             '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", '
-            '"index": 0}}, index 0 to 1; see docs/several_devices.md'
+            '"index": 0}}, where each machine has an index of its own, the first 0; see '
+            "docs/several_devices.md"
         ) from error
 
 
@@ -115,7 +119,8 @@ def fit(
 ):
     """`model.fit`, on whatever devices the model was made for.
 
-    Of several machines the chief alone has callbacks that write.
+    Of several machines the chief alone has callbacks that write: this package's
+    and Keras'. One of your own that writes asks `is_chief` itself.
 
     Args:
         model: compiled `keras.Model` or `SaliencyGAN`.
@@ -133,12 +138,12 @@ def fit(
     Raises:
         InputError: if the batch cannot be cut into as many equal parts as there
             are devices, or the machines were not started alike.
+        ValueError: if the model or a callback cannot train on several devices.
         WorkerLostError: if another machine is gone.
     """
-    from keras_saliency import mending, pipeline, sharing
+    from keras_saliency import pipeline, sharing
 
-    strategy = model.distribute_strategy
-    share = share_of(strategy, min(batch_size, source.count))
+    share = share_of(model.distribute_strategy, min(batch_size, source.count))
     training = pipeline.epochs(
         source, batch_size, **(augmentation or {}), seed=seed, initial_epoch=first, share=share
     )
@@ -152,16 +157,39 @@ def fit(
     turns = sharing.own_parts(validation.count, batch_size, share)
     arguments["validation_steps"] = len(turns) // share.own
     if share.first:
-        callbacks, arguments["verbose"] = [c for c in callbacks if _steers(c)], 0
+        callbacks, arguments["verbose"] = [c for c in callbacks if not _writes(c)], 0
+    facts = (first, last, batch_size, seed, source.count, validation.count)
+    return _fit_together(model, training, judging, callbacks, facts, arguments)
+
+
+def _fit_together(model, training, judging, callbacks, facts, arguments):
+    """Keras' `fit` on several devices, of what each has of the data."""
+    from keras_saliency import mending
+
+    strategy = model.distribute_strategy
     several = _several_machines(strategy)
+    _check_trains_together(model, callbacks, several)
     with _lost_workers_named(several), mending.mended(model, several):
-        check_alike(strategy, first, last, batch_size, seed, source.count, validation.count)
+        check_alike(strategy, *facts)
         # As they are: TensorFlow would cut every batch once more.
         training, judging = (
             strategy.distribute_datasets_from_function(lambda _, dataset=dataset: dataset)
             for dataset in (training, judging)
         )
         return model.fit(training, validation_data=judging, callbacks=callbacks, **arguments)
+
+
+def _check_trains_together(model, callbacks, several):
+    import keras
+
+    # A SaliencyGAN has Keras' optimizer None, and its own made ready.
+    if type(model.optimizer) is keras.optimizers.LossScaleOptimizer:
+        raise ValueError(
+            "Keras' LossScaleOptimizer looks at one device's gradients alone: compile the model "
+            "with `optimizers.ready(optimizer, model)`"
+        )
+    if several and any(isinstance(c, keras.callbacks.BackupAndRestore) for c in callbacks):
+        raise ValueError("BackupAndRestore would restore one machine alone")
 
 
 def share_of(strategy, batch_size: int):
@@ -189,13 +217,18 @@ def _several_machines(strategy):
     return devices > 1 and devices > len(strategy.extended.worker_devices)
 
 
-def _steers(callback):
-    """Whether training goes another way without it."""
+def _writes(callback):
+    """Whether it writes or prints, and training goes the same way without it."""
     import keras
 
-    from keras_saliency import callbacks, early_stopping
+    from keras_saliency import callbacks as ours
 
-    kinds = (early_stopping.Best, callbacks.NaNGuard, keras.callbacks.LearningRateScheduler)
+    theirs = keras.callbacks
+    kinds = (
+        *(ours.Losses, ours.MetricsCSV, ours.Panels, ours.Predictions, ours.Generators),
+        *(ours.Checkpoints, theirs.TensorBoard, theirs.ModelCheckpoint, theirs.CSVLogger),
+        *(theirs.ProgbarLogger, theirs.RemoteMonitor),
+    )
     return isinstance(callback, kinds)
 
 
@@ -204,15 +237,25 @@ def _lost_workers_named(several):
     """Turns what TensorFlow raises when a connection breaks into one line."""
     import tensorflow as tf
 
-    errors = tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError
+    lost = tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError
     try:
         yield
-    except (*errors, tf.errors.CancelledError, tf.errors.InternalError) as error:
-        if not several:
+    except (*lost, tf.errors.CancelledError, tf.errors.InternalError) as error:
+        told = _told(error.message)
+        internal = isinstance(error, tf.errors.InternalError)
+        if not several or (internal and not CONNECTION.search(told)):
             raise
         raise WorkerLostError(
-            "lost the connection to another worker: start all of them again, with --resume"
+            "lost the connection to another worker: start all of them again, with --resume "
+            f"({told})"
         ) from error
+
+
+def _told(message):
+    """The first line of TensorFlow's message that says what happened, not where."""
+    lines = re.sub(r"\{\{.*?\}\} *", "", message).splitlines()
+    where = ("Graph execution error", "Detected at node", "  File ", "<stack traces")
+    return next((line.strip() for line in lines if line.strip() and not line.startswith(where)), "")
 
 
 def leave(status: int) -> None:
