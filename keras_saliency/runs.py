@@ -55,22 +55,12 @@ def write_config(run_dir: str, args: argparse.Namespace, **facts) -> None:
     """
     if not strategies.is_chief(args.strategy):
         return
-    import keras
-    import numpy
-    import tensorflow as tf
-
     arguments = {key: value for key, value in vars(args).items() if key != "resume"}
     start = {
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "git_commit": _git_commit(),
-        "versions": {
-            "keras_saliency": keras_saliency.__version__,
-            "python": platform.python_version(),
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-            "numpy": numpy.__version__,
-        },
+        "versions": versions(),
         "machine": {"processor": processor(), "cores": os.cpu_count()},
     }
     if args.resume:
@@ -82,6 +72,21 @@ def write_config(run_dir: str, args: argparse.Namespace, **facts) -> None:
         arguments["data_dir"] = os.path.abspath(arguments["data_dir"])
     config["arguments"] = {**arguments, "run_dir": run_dir}
     files.write_json(os.path.join(run_dir, "config.json"), config)
+
+
+def versions() -> dict[str, str]:
+    """Of what computes."""
+    import keras
+    import numpy
+    import tensorflow as tf
+
+    return {
+        "keras_saliency": keras_saliency.__version__,
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": numpy.__version__,
+    }
 
 
 def recorded_arguments(run_dir: str) -> dict:

@@ -77,16 +77,17 @@ LEVELS = [
     {"pipeline"},
     {"baselines", "gan", "serving", "shards", "blurs"},
     {"evaluation", "prediction", "checkpoints", "export", "reports"},
-    {"callbacks", "early_stopping", "mending", "tables", "formats", "worklists"},
+    {"callbacks", "early_stopping", "mending", "tables", "formats", "listed", "worklists"},
     {"devices", "strategies", "engines"},
     {"runs", "loading"},
     {"training", "bulk"},
+    {"bulk_shards"},
     {"bulk_pipeline"},
 ]
 USES_TENSORFLOW = {
-    "augmentation", "bulk", "callbacks", "devices", "export", "formats", "gan", "kernels",
-    "mending", "pipeline", "prediction", "replicas", "runs", "serving", "shards",
-    "strategies", "tensorflow_only", "training", "worklists",
+    "augmentation", "bulk_shards", "callbacks", "devices", "export", "formats", "gan", "kernels",
+    "listed", "mending", "pipeline", "prediction", "replicas", "runs", "serving", "shards",
+    "strategies", "tensorflow_only", "training",
 }  # fmt: skip
 
 
