@@ -18,6 +18,9 @@ import sys
 from keras_saliency.errors import InputError
 
 NAMES = ("none", "mirrored", "multiworker")
+# Gradients that machines exchange at a time. All at once, as TensorFlow has it, they are copied
+# together first: 100 MB took 0.60 s over loopback, in packs of this size 0.23 s.
+PACK = 8 * 1024**2  # bytes
 # In TensorFlow's internal errors that mean another machine is gone.
 CONNECTION = re.compile("connect|collective|peer|socket|heartbeat", re.I)
 
@@ -81,7 +84,8 @@ def begin(name: str):
         addresses, index = cluster()
         others = ", ".join(addresses[:index] + addresses[index + 1 :])
         print(f"worker {index} of {len(addresses)}, waits for {others}", flush=True)
-        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        options = tf.distribute.experimental.CommunicationOptions(bytes_per_pack=PACK)
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
         if index:
             print("what the run writes, worker 0 writes", flush=True)
     print(f"devices: {strategy.num_replicas_in_sync}")
