@@ -111,9 +111,10 @@ def fit(
     seed: int = 0,
     targets=None,
     augmentation: dict | None = None,
+    begun=None,
     **arguments,
 ):
-    """`model.fit`, on whatever devices the model was made for.
+    """`model.fit`, from wherever a checkpoint was made, on whatever devices the model was made for.
 
     Of several machines the chief alone has callbacks that write.
 
@@ -126,6 +127,8 @@ def fit(
         callbacks: list of Keras' callbacks.
         seed, augmentation: of `pipeline.epochs`.
         targets: function of a batch, to what the model takes.
+        begun: `checkpoints.Progress` that training goes on from, perhaps inside
+            the epoch after `first`.
         **arguments: of `keras.Model.fit`.
 
     Returns: Keras' `History`.
@@ -135,33 +138,42 @@ def fit(
             are devices, or the machines were not started alike.
         WorkerLostError: if another machine is gone.
     """
-    from keras_saliency import mending, pipeline, sharing
+    from keras_saliency import mending, pipeline, resuming, sharing
 
     strategy = model.distribute_strategy
     share = share_of(strategy, min(batch_size, source.count))
-    training = pipeline.epochs(
-        source, batch_size, **(augmentation or {}), seed=seed, initial_epoch=first, share=share
-    )
-    judging = pipeline.once(validation, batch_size, share)
-    if targets:
-        training, judging = training.map(targets), judging.map(targets)
+    several = _several_machines(strategy)
+
+    def as_taken(dataset):
+        dataset = dataset.map(targets) if targets else dataset
+        if share.all == 1:
+            return dataset
+        # As it is: TensorFlow would cut every batch once more.
+        return strategy.distribute_datasets_from_function(lambda _: dataset)
+
+    def training(epoch, step):
+        options = {**(augmentation or {}), "seed": seed, "share": share}
+        options |= {"initial_epoch": epoch, "initial_step": step}
+        return as_taken(pipeline.epochs(source, batch_size, **options))
+
+    def run():
+        judging = as_taken(pipeline.once(validation, batch_size, share))
+        return resuming.fit(
+            model, training, first, last, callbacks, begun, validation_data=judging, **arguments
+        )
+
     arguments["steps_per_epoch"] = source.count // min(batch_size, source.count)
-    arguments |= {"initial_epoch": first, "epochs": last, "shuffle": False}
+    arguments["shuffle"] = False
     if share.all == 1:
-        return model.fit(training, validation_data=judging, callbacks=callbacks, **arguments)
+        return run()
     turns = sharing.own_parts(validation.count, batch_size, share)
     arguments["validation_steps"] = len(turns) // share.own
     if share.first:
         callbacks, arguments["verbose"] = [c for c in callbacks if _steers(c)], 0
-    several = _several_machines(strategy)
     with _lost_workers_named(several), mending.mended(model, several):
-        check_alike(strategy, first, last, batch_size, seed, source.count, validation.count)
-        # As they are: TensorFlow would cut every batch once more.
-        training, judging = (
-            strategy.distribute_datasets_from_function(lambda _, dataset=dataset: dataset)
-            for dataset in (training, judging)
-        )
-        return model.fit(training, validation_data=judging, callbacks=callbacks, **arguments)
+        counts = source.count, validation.count
+        check_alike(strategy, first, last, batch_size, seed, *counts, begun and begun[1:])
+        return run()
 
 
 def share_of(strategy, batch_size: int):
