@@ -102,25 +102,31 @@ def plain(model: keras.Model) -> keras.Model:
         'Conv2D'
     """
     doubled = {layer.name for layer in model.layers if type(layer) is UpsampledConv2D}
-    penalized = any(
-        type(getattr(layer, "kernel_regularizer", None)) is FusedL2 for layer in model.layers
-    )
-    if not doubled and not penalized:
+    if not doubled and not any(_penalties(layer) for layer in model.layers):
         return model
 
     def clone(layer):
         config = layer.get_config()
-        if type(getattr(layer, "kernel_regularizer", None)) is FusedL2:
-            penalty = keras.regularizers.L2(float(layer.kernel_regularizer.l2))
-            config["kernel_regularizer"] = keras.regularizers.serialize(penalty)
+        for name in _penalties(layer):
+            penalty = keras.regularizers.L2(float(getattr(layer, name).l2))
+            config[name] = keras.regularizers.serialize(penalty)
         return (layers.Conv2D if layer.name in doubled else type(layer)).from_config(config)
 
     def call(layer, *tensors, **arguments):
         if layer.name in doubled:
             name = layer.name.replace("conv1", "upsample")
+            name = name if name != layer.name else f"{name}_upsample"
             tensors = [layers.UpSampling2D(name=name, dtype=layer.dtype_policy)(*tensors)]
         return layer(*tensors, **arguments)
 
     copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
-    copy.set_weights(model.get_weights())
+    for layer in model.layers:  # by name: the order of a branched network's may be another
+        if layer.weights:
+            copy.get_layer(layer.name).set_weights(layer.get_weights())
     return copy
+
+
+def _penalties(layer):
+    """The arguments of a layer that are a `FusedL2`."""
+    names = "kernel_regularizer", "bias_regularizer"
+    return [name for name in names if type(getattr(layer, name, None)) is FusedL2]

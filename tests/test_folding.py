@@ -6,6 +6,8 @@ import pytest
 from keras import layers
 
 from keras_saliency import folding, models
+from keras_saliency.layers import UpsampledConv2D
+from keras_saliency.regularizers import FusedL2
 
 SIZE = (32, 48)
 
@@ -118,3 +120,16 @@ def test_a_plain_network_is_kerass_alone_and_predicts_the_same(policy):
     np.testing.assert_allclose(found(stimuli()), model(stimuli()), atol=atol)
     np.testing.assert_allclose(folding.folded(found)(stimuli()), model(stimuli()), atol=atol)
     assert folding.plain(found) is found
+
+
+def test_weights_of_a_branched_network_find_their_layers():
+    # A doubling that comes between puts the branches' layers into another order.
+    x = keras.Input((4, 4, 2))
+    short = UpsampledConv2D(2, name="doubles")(layers.Conv2D(2, 1)(x))
+    long = layers.Conv2DTranspose(2, 1, strides=2)(layers.Conv2D(2, 1)(x))
+    penalty = {"kernel_regularizer": FusedL2(0.1), "bias_regularizer": FusedL2(0.2)}
+    model = keras.Model(x, layers.Conv2D(1, 1, **penalty)(layers.Concatenate()([long, short])))
+    found = folding.plain(model)
+    assert "keras_saliency" not in found.to_json()
+    pictures = np.random.default_rng(0).normal(size=(1, 4, 4, 2))
+    np.testing.assert_allclose(found(pictures), model(pictures), atol=1e-5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from checks import refused
 
-from keras_saliency import pipeline, sharing
+from keras_saliency import pictures, pipeline, sharing
 from keras_saliency.datasets import synthetic
 from keras_saliency.sharing import Share
 
@@ -20,13 +20,13 @@ SHARES = {
 @pytest.fixture
 def read(monkeypatch):
     """The names of the pictures that were decoded, in that order."""
-    names, of = [], pipeline.pictures.of
+    names, of = [], pictures.of
 
     def noted(example):
         names.append(example.name)
         return of(example)
 
-    monkeypatch.setattr(pipeline.pictures, "of", noted)
+    monkeypatch.setattr(pictures, "of", noted)
     return names
 
 

@@ -18,7 +18,7 @@ from keras_saliency.sharing import ALONE
 # that has hardly begun are nearly flat, and bfloat16's rounding is a good part of their NSS.
 TOLERANCES = {
     False: ({"rtol": 1e-5}, {"rtol": 1e-3, "atol": 1e-4}, 1e-4),
-    True: ({"rtol": 1e-2}, {"atol": 0.1}, 0.02),
+    True: ({"rtol": 1e-2}, {"atol": 0.1}, 0.05),
 }
 
 

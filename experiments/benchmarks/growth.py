@@ -27,7 +27,7 @@ TIMES = (1, 4, 16)
 PICTURES = 96  # of the least
 SCENES = 48  # that differ
 SIZE, BATCH, WIDTH = (96, 128), 8, 0.125
-REPETITIONS = 3
+REPETITIONS = 5
 
 
 def scenes():

@@ -5,7 +5,7 @@ import numpy as np
 
 def prepared(implementation, network, size, batch, device):
     """The two calls, and the multiplications and additions of one map."""
-    from keras_saliency import models
+    from keras_saliency import folding, models
 
     builder = models.SalGANGenerator if network == "SalGAN" else models.Pix2PixGenerator
     options = {"weights": None} if network == "SalGAN" else {}
@@ -13,14 +13,15 @@ def prepared(implementation, network, size, batch, device):
     random = np.random.default_rng(0)
     stimuli = random.integers(0, 256, (batch, *size, 3)).astype("float32")
     targets = random.random((batch, *size, 1), "float32")
-    work = multiplications(model) * 2
     if implementation in ("twin", "compiled"):
+        work = 2 * multiplications(folding.plain(model))
         twin = torch_network(network)
         count = sum(weight.numel() for weight in twin.parameters())
         assert count == model.count_params(), (count, model.count_params())
         del model
         return torch_calls(twin, stimuli, targets, implementation == "compiled", device), work
     calls = {"jax": jax_calls, "torch": keras_torch_calls, "tensorflow": tensorflow_calls}
+    work = 2 * multiplications(model)
     return calls[implementation](model, stimuli, targets, device), work
 
 
@@ -30,9 +31,13 @@ def multiplications(model):
     for layer in model.layers:
         kernel = getattr(layer, "kernel", None)
         if kernel is not None and len(kernel.shape) == 4:
-            # A transposed convolution multiplies its kernel with every pixel that comes in.
-            pixels = layer.input if "Transpose" in type(layer).__name__ else layer.output
-            total += int(np.prod(kernel.shape)) * int(np.prod(pixels.shape[1:3]))
+            # A transposed convolution multiplies its kernel with every pixel that comes in,
+            # an UpsampledConv2D one of 4x4.
+            doubles = type(layer).__name__ == "UpsampledConv2D"
+            before = doubles or "Transpose" in type(layer).__name__
+            pixels = np.prod((layer.input if before else layer.output).shape[1:3])
+            places = 16 if doubles else np.prod(kernel.shape[:2])
+            total += int(places * np.prod(kernel.shape[2:]) * pixels)
     return total
 
 

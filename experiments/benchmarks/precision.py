@@ -31,7 +31,7 @@ def main():
     policies = ("float32", "mixed_bfloat16", "mixed_float16")
     add = parser.add_argument
     add("--precisions", nargs="+", choices=policies, default=["float32", "mixed_bfloat16"])
-    add("--seeds", type=int, default=3, metavar="N", help="runs of each precision")
+    add("--seeds", type=int, default=5, metavar="N", help="runs of each precision")
     add("--quick", action="store_true", help="the quick recipe, whatever the dataset")
     args, others = parser.parse_known_args()
     found = {}

@@ -3,16 +3,20 @@
     python3 -m venv /tmp/torch && /tmp/torch/bin/pip install torch==2.13.0 numpy pillow scipy
     python experiments/benchmarks/run_all.py --torch /tmp/torch/bin/python --data-dir OSIE
 
-What a benchmark needs is a flag; without it, it is left out, and said so. Run
-it with nothing beside it: it takes an hour or more. `speed.md` has the machine,
+What a benchmark needs is a flag; without it, it is left out, and said so (bulk.py
+needs Apache Beam in this environment). Run it with nothing beside it: it takes two
+hours or more. Not among them are backends.py and accelerators.py, which are for
+other machines. `speed.md` has the machine,
 the ratios with their spread, and below them what each benchmark printed;
 `speed.png` shows the ratios. They are written anew after every benchmark.
 """
 
 import argparse
 import datetime
+import importlib.util
 import json
 import os
+import string
 import subprocess
 import sys
 import tempfile
@@ -20,17 +24,20 @@ import tempfile
 import measuring
 import numpy as np
 
-# What each needs, and what it is called with.
+# What each is called with; what stands in braces is a flag of this script.
 BENCHMARKS = {
-    "salgan.py": ("torch", "--torch"),
-    "pix2pix.py": ("torch", "--torch"),
-    "juntingnet.py": ("torch", "--torch"),
-    "serving.py": ("torch", "--torch"),
-    "data.py": ("torch data_dir", "--torch --data-dir"),
-    "scores.py": ("pysaliency", "--pysaliency"),
-    "predict.py": ("pictures", "--pictures"),
-    "step_parts.py": ("", ""),
-    "growth.py": ("", ""),
+    "salgan.py": "--torch {torch}",
+    "pix2pix.py": "--torch {torch}",
+    "juntingnet.py": "--torch {torch}",
+    "serving.py": "--torch {torch}",
+    "data.py": "--torch {torch} --data-dir {data_dir}",
+    "scores.py": "--pysaliency {pysaliency}",
+    "predict.py": "--pictures {pictures}",
+    "step_parts.py": "",
+    "workers.py": "",
+    "growth.py": "",
+    "bulk.py": "",
+    "precision.py": "--quick --data osie --data-dir {data_dir} --size 48x64",
 }
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -39,15 +46,13 @@ def main():
     args = parse_args()
     rows, sections, failed = [], [], []
     for script in args.only:
-        needs, flags = (text.split() for text in BENCHMARKS[script])
-        missing = [name for name in needs if not getattr(args, name)]
-        if missing or not os.path.isfile(os.path.join(HERE, script)):
-            wanted = ", ".join("--" + name.replace("_", "-") for name in missing)
-            print(f"{script}: left out, it needs {wanted or 'its file'}", flush=True)
+        missing = lacking(script, args)
+        if missing:
+            print(f"{script}: left out, it needs {', '.join(missing)}", flush=True)
             continue
-        given = [each for pair in zip(flags, values(args, needs), strict=True) for each in pair]
         print(f"{script}: begins", flush=True)
-        status, printed, its_rows = run(script, given)
+        flags = [part.format(**vars(args)) for part in BENCHMARKS[script].split()]
+        status, printed, its_rows = run(script, flags)
         print(printed, flush=True)
         rows += its_rows
         failed += [script] if status else []
@@ -70,8 +75,13 @@ def parse_args():
     return parser.parse_args()
 
 
-def values(args, names):
-    return [getattr(args, name) for name in names]
+def lacking(script, args):
+    """What is not there that the benchmark needs."""
+    names = [name for _, name, _, _ in string.Formatter().parse(BENCHMARKS[script]) if name]
+    found = ["--" + name.replace("_", "-") for name in names if not getattr(args, name)]
+    if script == "bulk.py" and not importlib.util.find_spec("apache_beam"):
+        found.append("Apache Beam")
+    return found
 
 
 def run(script, flags):

@@ -14,12 +14,12 @@ missing is left out.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 
+import measuring
 import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -199,7 +199,9 @@ def main():
     else:
         with tempfile.TemporaryDirectory() as folder:
             formats = called(sys.executable, "--prepare", folder)
-            print(report(measured(args.torch, formats, folder)))
+            times = measured(args.torch, formats, folder)
+        measuring.hand_over(rows_of(times))
+        print(report(times))
 
 
 def measured(torch, formats, folder):
@@ -221,16 +223,20 @@ def called(python, *arguments):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def rows_of(times):
+    """The exported model's times beside PyTorch's."""
+    rows = []
+    for (name, precision, batch), ours in times.items():
+        theirs = times.get(("PyTorch", precision, batch))
+        if name == OURS and theirs:
+            what = f"SalGAN, exported, {batch} at once"
+            rows.append(measuring.row(what, precision, "ms a picture", ours, theirs, "PyTorch"))
+    return rows
+
+
 def report(times):
-    import importlib.metadata as metadata
-
-    from keras_saliency import runs
-
     packages = ("tensorflow", "keras", "openvino", "onnxruntime", "ai-edge-litert")
-    there = {distribution.name for distribution in metadata.distributions()}
-    versions = [f"{name} {metadata.version(name)}" for name in packages if name in there]
-    head = f"{runs.processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-    lines = [head + ", ".join(versions), ""]
+    lines = [measuring.machine(*packages), ""]
     lines += ["| | precision | batch | ms a picture | least to most | a second | PyTorch / this |"]
     lines += ["|---" * 7 + "|"]
     for (name, precision, batch), row in times.items():

@@ -44,11 +44,16 @@ class UpsampledConv2D(keras.layers.Conv2D):
                 'group, padding "same", and channels last'
             )
 
+    def add_weight(self, *args, **kwargs):
+        # As they are: sums of kernels that were rounded before would be rounded twice.
+        return super().add_weight(*args, **{**kwargs, "autocast": False})
+
     def call(self, inputs):
-        kernel = of_small_map(self.kernel)
+        kernel = of_small_map(ops.convert_to_tensor(self.kernel))
+        kernel = ops.cast(kernel, self.compute_dtype)
         outputs = ops.conv_transpose(inputs, kernel, 2, "same", data_format="channels_last")
         if self.use_bias:
-            outputs = ops.add(outputs, self.bias)
+            outputs = ops.add(outputs, ops.cast(self.bias, self.compute_dtype))
         return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape):

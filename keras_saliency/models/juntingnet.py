@@ -98,8 +98,9 @@ def JuntingNet(
         x = layers.Conv2D(filters, size, name=f"conv{i}", **options())(x)
         if batch_norm:
             x = layers.BatchNormalization(**NORMALIZATION, name=f"conv{i}_normalization")(x)
-        x = layers.Activation("relu", name=f"conv{i}_relu")(x)
+        # The papers have them the other way around: the same numbers, four times the work.
         x = layers.MaxPooling2D(pool, 2, name=f"pool{i}")(x)
+        x = layers.Activation("relu", name=f"conv{i}_relu")(x)
     height, width = input_shape[0] // 2, input_shape[1] // 2
     x = layers.Flatten(name="flatten")(x)
     constraint = keras.constraints.MaxNorm(max_norm, axis=0) if max_norm else None

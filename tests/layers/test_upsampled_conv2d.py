@@ -50,15 +50,18 @@ def test_so_are_the_gradients():
         np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_reduced_precision_is_as_near():
-    plain, exact = both()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    _, ours = both()
+# A processor's transposed convolution adds up in float16 itself.
+@pytest.mark.parametrize(("precision", "factor"), [("bfloat16", 1.1), ("float16", 2)])
+def test_reduced_precision_is_as_near(precision, factor):
+    # Sums of kernels that were rounded before would be 1.3 times as far.
+    exact, _ = both()
+    keras.config.set_dtype_policy(f"mixed_{precision}")
+    plain, ours = both()
     keras.config.set_dtype_policy("float32")
-    x = values(2, 5, 7, 3)
-    assert ours(x).dtype == "bfloat16"
-    np.testing.assert_allclose(tf.cast(ours(x), "float32"), exact(x), atol=0.15)
-    np.testing.assert_allclose(exact(x), plain(x), atol=1e-5)
+    x = values(8, 16, 20, 3)
+    assert ours(x).dtype == precision
+    far = [np.std(tf.cast(model(x), "float32") - exact(x)) for model in (plain, ours)]
+    assert far[1] < factor * far[0]
 
 
 def test_a_saved_layer_comes_back(tmp_path):
