@@ -205,7 +205,8 @@ def epochs(
     first = initial_epoch + (initial_step > 0)
     endless = tf.data.Dataset.range(first, FOREVER).flat_map(epoch_batches)
     if initial_step:
-        rest = epoch_batches(tf.constant(initial_epoch, tf.int64), initial_step)
+        cut = tf.data.Dataset.range(initial_epoch, first)
+        rest = cut.flat_map(lambda epoch: epoch_batches(epoch, initial_step))
         endless = rest.concatenate(endless)
     endless = endless.map(_as_inputs).prefetch(2)
     return endless.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))

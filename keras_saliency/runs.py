@@ -36,9 +36,10 @@ def create(args: argparse.Namespace, name: str) -> str:
         return run_dir  # perhaps the chief has begun to write it
     if os.path.exists(run_dir) and not os.path.isdir(run_dir):
         raise InputError(f"{run_dir} is a file: --run-dir takes a folder")
-    files.clean(run_dir)
-    if not args.resume and os.path.isdir(run_dir) and os.listdir(run_dir):
+    names = os.listdir(run_dir) if os.path.isdir(run_dir) else []
+    if not args.resume and any(not name.startswith(files.WRITING) for name in names):
         raise InputError(f"{run_dir} is not empty: give --resume to go on with it, or another name")
+    files.clean(run_dir)  # of a process that was killed
     print(f"run folder: {run_dir}")
     return run_dir
 
