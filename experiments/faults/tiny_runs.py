@@ -39,7 +39,7 @@ PLACES = {  # of each trainer's recipe for made-up scenes, and what is changed t
         train_pix2pix,
         "RECIPES",
         "QUICK",
-        {**EVERY, "size": (16, 32), "width": 0.0625, "discriminator_filters": 4, "show_every": 3},
+        {**EVERY, "size": (48, 64), "width": 0.0625, "discriminator_filters": 4, "show_every": 3},
     ),
 }
 FLAGS = ["--limit", "17", "--precision", "mixed_bfloat16"]
