@@ -26,7 +26,6 @@ from keras_saliency import (
     map_files,
     pictures,
     reported,
-    runs,
     tables,
     training,
 )
@@ -39,13 +38,8 @@ CURVES = ("auc", "auc_judd", "nss", "cc", "kld")  # of the epochs, those that th
 
 def main(argv=None):
     args = parse_args(argv)
-    split = default_to_the_runs(args)
-    examples, sigma = loading.load_split(args, split, args.limit), loading.sigma(args)
-    if not any(len(example.fixations) or example.published for example in examples):
-        raise InputError(
-            f"{args.data} {split} has neither fixations nor densities to score against: its truth "
-            "was not published; submit.py writes what its benchmark takes"
-        )
+    split = training.default_to_the_runs(args, args.model)
+    examples, sigma = loading.load_scored(args, split, args.limit), loading.sigma(args)
     if args.size:
         examples, sigma = loading.at_size(examples, sigma, args.size)
     truths = Truths(examples, args.protocol, sigma, args.seed)
@@ -114,30 +108,6 @@ def parse_args(argv):
     if not (args.model or args.predictions or args.baseline):
         parser.error("nothing to score: give --model, --predictions or --baseline")
     return args
-
-
-def default_to_the_runs(args):
-    """The split, and in `args` the blur: if not given, as of the runs trained on this data."""
-    trained = runs.trained_on(args.model, args.data, args.data_dir)
-    blurs = {arguments.get("pixels_per_degree") for arguments in trained}
-    if len(blurs) > 1 and not args.pixels_per_degree:
-        raise InputError("the runs differ in their --pixels-per-degree: give the one to score with")
-    if trained and not args.pixels_per_degree and (recorded := blurs.pop()):
-        print(f"--pixels-per-degree {recorded:g}, as in training")
-        args.pixels_per_degree = recorded
-    if args.split:
-        return args.split
-    scored, unseen = loading.scored_split(args.data), loading.unseen_split(args.data)
-    if scored == unseen:
-        why = "the default"
-    elif trained:
-        why = f'a model was trained on the "train" of {args.data}'
-    elif args.model:
-        why = f"no model has a config.json that tells of training on {args.data} in this folder"
-    else:
-        why = "no --model is scored"
-    print(f"--split {scored if trained else unseen}: {why}")
-    return scored if trained else unseen
 
 
 def models(args):

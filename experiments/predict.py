@@ -11,7 +11,6 @@ others are predicted; the status is then 1. What was stopped goes on with --resu
 """
 
 import argparse
-import hashlib
 import logging
 import os
 import sys
@@ -20,8 +19,8 @@ import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import devices, inputs, outputs, pictures, progress, training
-from keras_saliency.errors import InputError
+from keras_saliency import devices, inputs, outputs, pictures, progress, stores, training
+from keras_saliency.errors import InputError, printable
 
 # What changes a map; beside it, its kinds, and of the model its file's content.
 SETTINGS = ("fit", "precision", "engine", "reference", "alpha", "colormap")
@@ -122,13 +121,8 @@ def settings_of(args):
         training.load_tensorflow()
         args.precision, reason = devices.choose_precision_to_predict(args.precision)
         print(f"precision: {args.precision} ({reason})")
-    file = os.path.join(args.model, "model.keras") if os.path.isdir(args.model) else args.model
-    digest = ""
-    if os.path.isfile(file):  # if not, that is said where it is loaded
-        with open(file, "rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
     settings = {name: getattr(args, name) for name in SETTINGS}
-    return {"model": digest, **settings, "write": sorted(set(args.write))}
+    return {"model": stores.model_digest(args.model), **settings, "write": sorted(set(args.write))}
 
 
 def predict(args, sources, written, settings):
@@ -179,11 +173,6 @@ def report(output, done, seconds, there, problems):
 
 def counted(number, what):
     return f"{number} {what}" + "s" * (number != 1)
-
-
-def printable(text):
-    """A name may hold line ends, and bytes that are no text: they are shown as Python would."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def load(args, count):

@@ -22,11 +22,16 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import devices, fitting, inputs, outputs, stores, training
-from keras_saliency.errors import InputError
+from keras_saliency import devices, inputs, outputs, stores, training
+from keras_saliency.errors import InputError, printable
+from keras_saliency.outputs import TFRECORD
 from keras_saliency.protocols import COLUMNS
 
-RECORDS = "tfrecord"
+# The flags that only a dataset has, and what they are if they are not given.
+SCORING = {
+    "data_dir": "", "split": "", "protocol": "mit", "pixels_per_degree": None, "limit": None,
+    "seed": 0,
+}  # fmt: skip
 
 
 def main(argv=None):
@@ -35,18 +40,20 @@ def main(argv=None):
     from keras_saliency import bulk, worklists
 
     show_progress()
-    pipeline = beam_pipeline()
+    beam = beam_pipeline()
+    pipeline = beam.pipeline(flags)  # a mistake in them is answered before anything is written
     job, work = plan(args)
     shards = worklists.shards(work, job.settings())
+    claim(job, work)
     left = bulk.begin(job, shards)
     said = ", ".join(f"{number} {what}" for what, number in sorted(work.passed_over.items()))
     pictures = "" if work.count is None else f"{work.count} pictures in "
-    print(f"{pictures}{len(shards)} shards" + (f"; passed over: {said}" if said else ""))
+    print(f"{pictures}{len(shards)} shards" + (f"; passed over: {printable(said)}" if said else ""))
     if len(left) < len(shards):
         print(f"  {len(shards) - len(left)} of them are done already")
     started = time.monotonic()
     if left:
-        pipeline.run(job, flags)
+        beam.run(job, pipeline)
     result = bulk.finish(job, shards)
     print(f"{args.output}: {result.pictures} pictures, {time.monotonic() - started:.0f} seconds")
     if result.errors:
@@ -69,37 +76,53 @@ def parse_args(argv):
     add(
         "--write",
         nargs="+",
-        default=[RECORDS],
-        choices=(RECORDS, *outputs.KINDS),
+        default=[TFRECORD],
+        choices=(TFRECORD, *outputs.KINDS),
         metavar="KIND",
-        help=f"{RECORDS} (default): files of tf.train.Example with name and png; or predict.py's "
+        help=f"{TFRECORD} (default): files of tf.train.Example with name and png; or predict.py's "
         f"files: one or several of {', '.join(outputs.KINDS)}",
     )
     add("--shard", type=training.positive, default=1024, metavar="N", help="pictures in a shard")
-    add("--fit", choices=fitting.FITS, default="stretch", help="as of predict.py")
+    add("--fit", choices=("stretch", "letterbox"), default="stretch", help="as of predict.py")
     add(
         "--precision",
         choices=("auto", "float32", "mixed_bfloat16"),
         help="as of predict.py; auto looks at the processor of this machine, not of the others",
     )
     add("--engine", choices=("keras", "openvino"), default="keras", help="what computes")
+    add_scoring(parser)
+    args = parser.parse_args(ours)
+    check(parser, args)
+    return args, flags
+
+
+def add_scoring(parser):
+    """evaluate.py's flags; what is not given is None, until `check` has looked."""
+    add = parser.add_argument
     training.add_data(parser, default=None)
-    add("--data-dir", default="", metavar="DIR", help="folder that holds the dataset")
-    add("--split", default="", help="of the dataset")
-    add("--protocol", choices=COLUMNS, default="mit", help="default: %(default)s")
+    add("--data-dir", metavar="DIR", help="folder that holds the dataset")
+    add("--split", help="of the dataset (default: as of evaluate.py)")
+    add("--protocol", choices=COLUMNS, help=f"default: {SCORING['protocol']}")
     training.add_pixels_per_degree(parser)
     add("--limit", type=training.positive, metavar="N", help="only the dataset's first N pictures")
-    add("--seed", type=training.count, default=0, metavar="N", help="of what scores draw")
-    args = parser.parse_args(ours)
+    add("--seed", type=training.count, metavar="N", help="of what scores draw")
+
+
+def check(parser, args):
+    """Ends with a line if flags contradict one another; gives the others their defaults."""
     if bool(args.inputs) == bool(args.data):
         parser.error("give either pictures or a dataset with fixations: INPUT ... or --data NAME")
-    if args.data and not args.split:
-        parser.error("--data needs the split to score: --split val")
-    if RECORDS in args.write and len(args.write) > 1:
-        parser.error(f"--write {RECORDS} stands alone")
+    for name, default in SCORING.items():
+        if getattr(args, name) is None:
+            setattr(args, name, default)
+        elif not args.data:
+            parser.error(f"--{name.replace('_', '-')} is of a dataset's: it needs --data NAME")
+    if not args.output:
+        parser.error("--output: wanted a folder to write to")
+    if TFRECORD in args.write and len(args.write) > 1:
+        parser.error(f"--write {TFRECORD} stands alone")
     if not stores.is_remote(args.model) and not os.path.exists(args.model):
         parser.error(f"no such file or folder: {args.model}")
-    return args, flags
 
 
 def beam_pipeline():
@@ -122,29 +145,30 @@ def plan(args):
         print(f"precision: {precision} ({reason})")
     job = bulk.Job(args.model, args.output, tuple(args.write), args.fit, precision, args.engine)
     if args.data:
-        names = ("data", "data_dir", "split", "limit", "protocol", "pixels_per_degree", "seed")
-        scoring = bulk.Scoring(**{name: getattr(args, name) for name in names})
+        args.split = training.default_to_the_runs(args, [args.model])
+        scoring = bulk.Scoring(args.data, **{name: getattr(args, name) for name in SCORING})
         work = worklists.of_examples(bulk.truths(scoring).examples, args.shard)
     else:
         scoring, work = None, worklists.of_inputs(args.inputs, args.output, args.shard)
-    if RECORDS not in args.write:
-        check_files(job, work)
     many = work.count is None or work.count >= engines.FROZEN_FROM
     return dataclasses.replace(job, scoring=scoring, frozen=many), work
 
 
-def check_files(job, work):
-    """Files instead of shards: no two may have one name, and there must be a folder for them."""
+def claim(job, work):
+    """Files instead of shards: there must be a folder for them, and names of their own."""
     from keras_saliency import bulk
 
+    if job.as_records:
+        return
     records = next((part["records"] for part, _ in work.parts if "records" in part), None)
     if records or stores.is_remote(job.output):
         raise InputError(
             f"--write {' '.join(job.write)}: maps of {records or 'what goes to a store'} are "
-            f"written as {RECORDS} only"
+            f"written as {TFRECORD} only"
         )
     sources = [inputs.Source(*each) for part, _ in work.parts for each in part.get("pictures", ())]
     outputs.Outputs(job.path(bulk.MAPS), job.write).check(sources)
+    bulk.claim(job, {os.path.abspath(path).removesuffix(name) for path, name in sources})
 
 
 def show_progress():

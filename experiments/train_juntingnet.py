@@ -221,10 +221,9 @@ def compile_network(network, args):
 
     # The loss has the weight decay in it, this has not.
     data_loss = keras.metrics.MeanMetricWrapper(loss(reduction=None), name="data_loss")
-    network.compile(
-        optimizer[args.optimizer](), loss(), metrics=[data_loss, metrics.CC()], jit_compile=False
-    )
-    network.optimizer.build(network.trainable_variables)
+    # Left to Keras, float16's loss scale would be one device's.
+    optimizer = optimizers.ready(optimizer[args.optimizer](), network)
+    network.compile(optimizer, loss(), metrics=[data_loss, metrics.CC()], jit_compile=False)
 
 
 def callbacks_of(args, run_dir, final, test, sigma, best):

@@ -238,13 +238,14 @@ def callbacks_of(args, run_dir, gan, monitored, test, sigma):
             scores = scores_of_held_out(run_dir, monitored) if args.hold_out else {}
             draw_epochs(run_dir, monitored[:SHOWN], predictions, scores)
 
+    chief = strategies.is_chief(args.strategy)
     cadence = {"save_every": args.save_every, "every": args.checkpoint_every}
     cadence["minutes"] = args.checkpoint_minutes
     return [
         callbacks.Losses(args.show_every),
         *runs.callbacks(run_dir, "pix2pix", test, sigma, **cadence, log_every=args.show_every),
         callbacks.Predictions(gan.generator, monitored[:SHOWN], predictions, args.save_every),
-        keras.callbacks.LambdaCallback(on_epoch_end=draw),
+        *([keras.callbacks.LambdaCallback(on_epoch_end=draw)] if chief else []),
     ]
 
 

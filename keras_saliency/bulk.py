@@ -1,41 +1,34 @@
-"""Maps and scores of millions of pictures: shard by shard, each begun and ended on its own.
+"""Maps and scores of millions of pictures: what is done, begun and ended, shard by shard.
 
-No Apache Beam in here: `bulk_pipeline` hands the shards to the machines.
+`bulk_shards` predicts one of them. No Apache Beam in here: `bulk_pipeline` hands
+the shards to the machines.
 """
 
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
 import functools
-import hashlib
-import importlib.metadata
 import os
-import time
 import types
 from typing import NamedTuple
 
 from keras_saliency import (
-    engines,
-    evaluation,
     files,
     loading,
     outputs,
-    pictures,
-    prediction,
-    resizing,
     stores,
     worklists,
 )
 from keras_saliency.errors import InputError
-from keras_saliency.tensorflow_only import tf
 from keras_saliency.truths import Truths
 
-RECORDS = "tfrecord"
 # Below the output.
 LISTS, MAPS, SCORES, DONE = "lists", "maps", "scores", "done"
 TODO, MANIFEST, ERRORS, TABLE = "todo.json", "manifest.json", "errors.csv", "scores.csv"
 TOGETHER = 16  # small files written or read at a time: a store takes long for each
-VERSIONS = ("keras", "tensorflow", "numpy", "pillow")
+# With these a table program takes a cell for a formula, which a picture's name must not be.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +42,6 @@ class Scoring:
     protocol: str = "mit"
     pixels_per_degree: float | None = None
     seed: int = 0
-    emd: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +51,8 @@ class Job:
     Args:
         model: a run's folder or a .keras file, which every machine can read.
         output: folder, here or in a store.
-        write: (`RECORDS`,) for TFRecord files; or some of `outputs.KINDS`,
-            for files as predict.py writes them.
+        write: (`outputs.TFRECORD`,) for TFRecord files; or some of
+            `outputs.KINDS`, for files as predict.py writes them.
         fit, precision, engine: as predict.py's.
         frozen: bool, whether there are many pictures, see `engines.for_many`.
         scoring: if the pictures are a dataset's.
@@ -68,7 +60,7 @@ class Job:
 
     model: str
     output: str
-    write: tuple[str, ...] = (RECORDS,)
+    write: tuple[str, ...] = (outputs.TFRECORD,)
     fit: str = "stretch"
     precision: str | None = None
     engine: str = "keras"
@@ -80,156 +72,80 @@ class Job:
         endings = {LISTS: ".json", MAPS: ".tfrecord", SCORES: ".csv", DONE: ".json"}
         return stores.join(self.output, kind, shard + endings[kind] if shard else "")
 
+    @property
+    def as_records(self) -> bool:
+        return outputs.TFRECORD in self.write
+
     def settings(self) -> dict:
         """All that the maps depend on, as JSON; the model by its content."""
-        known = {**dataclasses.asdict(self), "model": digest(self.model)}
+        model, write = stores.model_digest(self.model), sorted(set(self.write))
+        known = {**dataclasses.asdict(self), "model": model, "write": write}
         del known["output"]
+        if self.engine != "keras":
+            del known["frozen"]  # which other engines know nothing of
         return known
-
-
-def digest(model: str) -> str:
-    """The SHA-256 of a model's file."""
-    path = os.path.join(model, "model.keras") if os.path.isdir(model) else model
-    with stores.here(path) as file, open(file, "rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 @functools.lru_cache(maxsize=1)
 def truths(scoring: Scoring) -> Truths:
     """The dataset's truths, once a process."""
     args = types.SimpleNamespace(**dataclasses.asdict(scoring))
-    examples = loading.load_split(args, scoring.split, scoring.limit)
-    if not any(len(example.fixations) or example.published for example in examples):
-        raise InputError(
-            f"{scoring.data} {scoring.split} has neither fixations nor densities to score against"
-        )
+    examples = loading.load_scored(args, scoring.split, scoring.limit)
     return Truths(examples, scoring.protocol, loading.sigma(args), scoring.seed)
 
 
-def begin(job: Job, shards: list[worklists.Shard]) -> list[str]:
-    """Writes the lists of the shards that are not finished; returns their names."""
-    listed, finished = stores.names(job.path(LISTS)), done(job)
-    missing = [shard for shard in shards if shard.name not in finished]
-    new = [shard for shard in missing if f"{shard.name}.json" not in listed]
-    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as threads:
-        for _ in threads.map(lambda s: stores.write_json(job.path(LISTS, s.name), s.content), new):
-            pass
-    left = [shard.name for shard in missing]
-    stores.write_json(stores.join(job.output, TODO), left)
-    return left
+def claim(job: Job, folders: set[str]) -> None:
+    """Of a job that writes files, records what they are made of and by.
 
-
-def done(job: Job) -> set[str]:
-    """The names of the shards that are finished: what says so is written last."""
-    wanted = [DONE, *([MAPS] if RECORDS in job.write else []), *([SCORES] if job.scoring else [])]
-    stems = [{os.path.splitext(name)[0] for name in stores.names(job.path(k))} for k in wanted]
-    return set.intersection(*stems)
-
-
-def load(job: Job):
-    """The network, as predict.py has it."""
-    with stores.here(job.model) as path:
-        count = engines.FROZEN_FROM if job.frozen else 0
-        return engines.for_many(path, count, job.precision, job.engine)
-
-
-def predict_shard(job: Job, model, name: str) -> dict:
-    """Predicts one shard's pictures; what says that it is done is written last.
-
-    The batches are those of `prediction.each` over the shard's list. Whoever
-    predicts it once more writes the same files.
+    Such a file has its picture's name, whatever made it, and one that is
+    finished is not looked at again: a folder's files must all be alike.
 
     Args:
-        job: what to do.
-        model: of `load`.
-        name: of a shard that `begin` listed.
-
-    Returns: what the shard's file in `DONE` says.
+        job: what is to be done.
+        folders: where the pictures lie that give the files their names.
 
     Raises:
-        InputError: if the output cannot be written.
+        InputError: if the output's files are of others.
     """
-    started = time.monotonic()
-    content = stores.read_json(job.path(LISTS, name))
-    truth = truths(job.scoring) if job.scoring else None
-    reading = worklists.read(content, truth and truth.examples)
-    made, errors, rows, count = {}, [], {}, 0
+    written = outputs.Outputs(job.path(MAPS), job.write)
+    settings = {**job.settings(), "folders": sorted(folders)}
+    if not written.resume(settings):
+        written.begin(settings)
+
+
+@contextlib.contextmanager
+def writing(job: Job):
+    """Makes one line of what the disk or the store says, as when it is full."""
     try:
-        with _records(job, name) as keep:
-            write = _maker(job, truth, made)
-            for picture, error in prediction.each(model, reading, write, job.fit):
-                count += 1
-                png, row, problems = made.pop(picture, (None, None, []))
-                if error:
-                    row, problems = truth and _row_without(picture, truth), [str(error)]
-                elif png:
-                    keep(picture.name, png)
-                errors += [[picture.name, problem] for problem in problems]
-                if truth:
-                    rows[picture.index] = row
-        if truth:
-            with stores.replacing(job.path(SCORES, name)) as path:
-                files.write_csv(path, [rows[index] for index in sorted(rows)])
-        seconds = round(time.monotonic() - started, 3)
-        said = {"pictures": count, "errors": sorted(errors), "seconds": seconds}
-        stores.write_json(job.path(DONE, name), said)
+        yield
     except OSError as error:
         raise InputError(
             f"{error.filename or job.output} cannot be written: {error.strerror or error}; what "
             "is done is kept, the same command goes on with the others"
         ) from error
-    return said
 
 
-def _maker(job, truth, made):
-    """Of each picture's map, in a thread, its PNG or files, and its scores into `made`."""
-    whole = None if RECORDS in job.write else outputs.Outputs(job.path(MAPS), job.write)
+def begin(job: Job, shards: list[worklists.Shard]) -> list[str]:
+    """Writes the lists of the shards that are not finished; returns their names.
 
-    def make(picture, saliency_map, size):
-        png, row, problems = None, None, []
-        if whole:
-            whole.write(picture, saliency_map, size)
-        if truth or not whole:
-            saliency_map = resizing.resize(saliency_map, size)
-        if not whole:
-            png = pictures.png(pictures.to_uint8(saliency_map))
-        if truth:
-            scored = picture.index, saliency_map, truth, job.scoring.emd, problems
-            row = evaluation.score_one(*scored)
-        made[picture] = png, row, problems
-
-    return make
+    Raises:
+        InputError: if they cannot be written.
+    """
+    there, finished = stores.names(job.path(LISTS)), done(job)
+    left = [shard for shard in shards if shard.name not in finished]
+    new = [shard for shard in left if f"{shard.name}.json" not in there]
+    with writing(job), concurrent.futures.ThreadPoolExecutor(TOGETHER) as threads:
+        for _ in threads.map(lambda s: stores.write_json(job.path(LISTS, s.name), s.content), new):
+            pass
+        stores.write_json(stores.join(job.output, TODO), [shard.name for shard in left])
+    return [shard.name for shard in left]
 
 
-def _row_without(picture, truth):
-    """The scores of a picture that has no map."""
-
-    def fail():
-        raise InputError("no map")
-
-    return evaluation.score_one(picture.index, fail, truth, problems=[])
-
-
-@contextlib.contextmanager
-def _records(job, name):
-    """A function that keeps a picture's name and PNG in the shard's TFRecord file."""
-    if RECORDS not in job.write:
-        yield None
-        return
-    with (
-        stores.replacing(job.path(MAPS, name)) as path,
-        tf.io.TFRecordWriter(path) as writer,
-    ):
-
-        def keep(name, png):
-            features = {
-                key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-                for key, value in (("name", os.fsencode(name)), ("png", png))
-            }
-            example = tf.train.Example(features=tf.train.Features(feature=features))
-            writer.write(example.SerializeToString(deterministic=True))
-
-        yield keep
+def done(job: Job) -> set[str]:
+    """The names of the shards that are finished: what says so is written last."""
+    wanted = [DONE, *([MAPS] if job.as_records else []), *([SCORES] if job.scoring else [])]
+    stems = [{os.path.splitext(name)[0] for name in stores.names(job.path(k))} for k in wanted]
+    return set.intersection(*stems)
 
 
 class Result(NamedTuple):
@@ -243,7 +159,7 @@ def finish(job: Job, shards: list[worklists.Shard]) -> Result:
     """Writes what all shards say: `manifest.json`, `errors.csv` and, if scored, `scores.csv`.
 
     Raises:
-        InputError: if a shard is not finished.
+        InputError: if a shard is not finished, or they cannot be written.
     """
     finished = done(job)
     missing = [shard.name for shard in shards if shard.name not in finished]
@@ -252,27 +168,36 @@ def finish(job: Job, shards: list[worklists.Shard]) -> Result:
             f"{len(missing)} of {len(shards)} shards are not finished, the first is "
             f"{missing[0]}; the same command goes on with them"
         )
+    stores.sweep(job.output, below=False)
     for kind in (LISTS, MAPS, SCORES, DONE):
         stores.sweep(job.path(kind))
-    counted, wrong = [], []
     with concurrent.futures.ThreadPoolExecutor(TOGETHER) as threads:
         reports = list(threads.map(lambda s: stores.read_json(job.path(DONE, s.name)), shards))
+    counted, wrong, made_by = [], [], collections.defaultdict(set)
     for shard, said in zip(shards, reports, strict=True):
-        wrong += [{"image": name, "error": error} for name, error in said["errors"]]
+        wrong += [{"image": _inert(name), "error": _inert(error)} for name, error in said["errors"]]
         counts = {"pictures": said["pictures"], "errors": len(said["errors"])}
         counted.append({"name": shard.name, **counts})
-    if job.scoring:
-        _join_scores(job, shards)
-    with stores.replacing(stores.join(job.output, ERRORS)) as path:
-        files.write_csv(path, wrong)
+        for package, version in said["versions"].items():
+            made_by[package].add(version)
     manifest = {
         "format": 1,
         "settings": job.settings(),
-        "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
+        "versions": {package: sorted(found) for package, found in made_by.items()},
         "shards": counted,
     }
-    stores.write_json(stores.join(job.output, MANIFEST), manifest)
+    with writing(job):
+        if job.scoring:
+            _join_scores(job, shards)
+        with stores.replacing(stores.join(job.output, ERRORS)) as path:
+            files.write_csv(path, wrong)
+        stores.write_json(stores.join(job.output, MANIFEST), manifest)
     return Result(sum(shard["pictures"] for shard in counted), len(wrong))
+
+
+def _inert(text):
+    """A cell that no table program takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _join_scores(job, shards):

@@ -1,14 +1,17 @@
 """`bulk`'s shards on any of Apache Beam's runners (pip install 'keras_saliency[beam]')."""
 
+import contextlib
+import io
 import logging
 import re
+import warnings
 
 import apache_beam as beam
 import threadpoolctl
 from apache_beam.ml.inference import base
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from keras_saliency import bulk, stores
+from keras_saliency import bulk, bulk_shards, stores
 from keras_saliency.errors import InputError
 
 # What DirectRunner is on a machine without Beam's Prism, which it would fetch from the network.
@@ -36,13 +39,16 @@ class ShardHandler(base.ModelHandler):
         # For as long as the process lives: shards in several threads would otherwise take the
         # limit off one another.
         threadpoolctl.threadpool_limits(1, user_api="blas")
+        # What Pillow can read it reads, and what it cannot is listed.
+        warnings.filterwarnings("ignore", module="PIL")
+        logging.getLogger("PIL").setLevel(logging.CRITICAL)
         if self.job.scoring:
             bulk.truths(self.job.scoring)
-        return bulk.load(self.job)
+        return bulk_shards.load(self.job)
 
     def run_inference(self, batch, model, inference_args=None):
         for name in batch:
-            said = bulk.predict_shard(self.job, model, name)
+            said = bulk_shards.predict(self.job, model, name)
             count, seconds = said["pictures"], said["seconds"]
             beam.metrics.Metrics.counter("keras_saliency", "pictures").inc(count)
             beam.metrics.Metrics.counter("keras_saliency", "errors").inc(len(said["errors"]))
@@ -56,23 +62,40 @@ class ShardHandler(base.ModelHandler):
         return "keras_saliency"
 
 
-def run(job: bulk.Job, flags: list[str] = ()) -> None:
+def pipeline(flags: list[str] = ()) -> beam.Pipeline:
+    """An empty one by Beam's own flags; stores are then opened by them too.
+
+    Args:
+        flags: such as `--runner=FlinkRunner`; without a runner it is this process.
+
+    Raises:
+        InputError: if Beam does not take a flag.
+    """
+    logging.basicConfig()  # as Beam does, but where stderr is still the terminal
+    said = io.StringIO()  # all of Beam's usage, and in the last line what is wrong
+    try:
+        with contextlib.redirect_stderr(said):
+            options = PipelineOptions([f"--runner={DIRECT}", *flags])
+            options.get_all_options()  # reads the flags of all runners
+            return beam.Pipeline(options=options)
+    except (SystemExit, ValueError, ImportError) as error:
+        last = said.getvalue().strip().rpartition("\n")[2].rpartition("error: ")[2]
+        raise InputError(
+            f"Beam's flags {' '.join(flags)}: {last if isinstance(error, SystemExit) else error}"
+        ) from error
+
+
+def run(job: bulk.Job, pipeline: beam.Pipeline) -> None:
     """Predicts the shards that `bulk.begin` listed, and waits until they are done.
 
     Args:
         job: what to do.
-        flags: Beam's own, such as `--runner=FlinkRunner`; without a runner it
-            is this process.
+        pipeline: of `pipeline`.
 
     Raises:
-        InputError: if Beam does not know the runner, or the output cannot be
-            written.
+        InputError: if an input cannot be had, or the output cannot be written.
     """
     todo = stores.join(job.output, bulk.TODO)
-    try:
-        pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={DIRECT}", *flags]))
-    except (ValueError, ImportError) as error:
-        raise InputError(f"Beam's flags {' '.join(flags)}: {error}") from error
     (
         pipeline
         | "list" >> beam.Create([todo])

@@ -111,8 +111,6 @@ class SaliencyGAN(keras.Model):
             )
         if schedule != "content" and discriminator_optimizer is None:
             raise ValueError(f'schedule="{schedule}" needs a `discriminator_optimizer`.')
-        if self._turns_apart(schedule) and kwargs.get("steps_per_execution", 1) != 1:
-            raise ValueError('On several devices schedule="alternate" has one step an execution.')
         super().compile(optimizer=None, loss=None, jit_compile=jit_compile, **kwargs)
         self.content_loss = _loss(content_loss or losses.DensityCrossentropy())
         self.adversarial_loss = _loss(adversarial_loss or keras.losses.BinaryCrossentropy())
@@ -133,9 +131,14 @@ class SaliencyGAN(keras.Model):
         return self.generator(inputs, training=training)
 
     def make_train_function(self, force=False):
-        if not self._turns_apart(self.schedule):
+        if not self._turns_apart():
             super().make_train_function(force)
             return
+        if self.steps_per_execution != 1:
+            raise ValueError(
+                'On several devices schedule="alternate" needs `steps_per_execution=1`. '
+                f"Received: {self.steps_per_execution}"
+            )
         self.turns_taken = int(self.turn.numpy())
         if self.train_function is None or force:
             # An optimizer cannot gather the replicas' gradients inside a branch
@@ -151,8 +154,8 @@ class SaliencyGAN(keras.Model):
 
             self.train_function = train_function
 
-    def _turns_apart(self, schedule):
-        return schedule == "alternate" and self.distribute_strategy.num_replicas_in_sync > 1
+    def _turns_apart(self):
+        return self.schedule == "alternate" and self.distribute_strategy.num_replicas_in_sync > 1
 
     def train_step(self, data):
         stimulus, targets = _unpack(data)
@@ -160,7 +163,7 @@ class SaliencyGAN(keras.Model):
             self._train_content(stimulus, targets)
         elif self.schedule == "joint":
             self._train_joint(stimulus, targets)
-        elif self._turns_apart(self.schedule):
+        elif self._turns_apart():
             if self.turns_taken % 2:
                 self._train_discriminator(stimulus, targets)
             else:
@@ -278,8 +281,7 @@ class SaliencyGAN(keras.Model):
 
     def _results(self, names):
         shown = [*(self.trackers[name] for name in names), *self.score_metrics]
-        results = {metric.name: metric.result() for metric in shown}
-        return results | replicas.means(shown)
+        return replicas.results(shown)
 
     def get_config(self):
         return {

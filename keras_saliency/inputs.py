@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_saliency import pictures, videos
-from keras_saliency.errors import InputError
+from keras_saliency.errors import InputError, reason
 
 
 class Source(NamedTuple):
@@ -60,16 +60,22 @@ class Picture:
         """
         if isinstance(self.given, InputError):
             raise self.given
-        try:
-            return pictures.read(self.path) if self.given is None else self.given
-        except InputError:
-            raise
-        except Exception as error:  # whatever it is, it must not end the others
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise InputError(f"{self.path} cannot be read ({reason})") from error
+        if self.given is not None:
+            return self.given
+        return guarded(lambda: pictures.read(self.path), self.path)
 
 
-def find(arguments: list[str], output: str = "") -> Found:
+def guarded(read, path: str):
+    """`read()`; whatever is wrong is an `InputError` that names the path: the others go on."""
+    try:
+        return read()
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path} cannot be read ({reason(error)})") from error
+
+
+def find(arguments: list[str], output: str = "", needed: bool = True) -> Found:
     """The pictures and videos that some arguments name, sorted within each argument.
 
     In folders (searched to the bottom) and behind patterns, what is hidden or
@@ -79,11 +85,12 @@ def find(arguments: list[str], output: str = "") -> Found:
     Args:
         arguments: files, folders, or patterns such as `photos/**/*.jpg`.
         output: folder that the maps go to.
+        needed: False: there may be nothing to predict.
 
     Raises:
         InputError: if an argument does not exist, matches nothing, is the
             output itself or leads out of its pattern's folder, or there is
-            nothing to predict.
+            nothing to predict though it is `needed`.
 
     Example:
         >>> import tempfile
@@ -99,7 +106,7 @@ def find(arguments: list[str], output: str = "") -> Found:
         for path, name in _files(argument, output, passed_over):
             # A pattern with ** finds a folder and what is in it.
             sources.setdefault((os.path.abspath(path), name), Source(path, name))
-    if not sources:
+    if needed and not sources:
         number = len(passed_over)
         among = f" among {number} file{'s' * (number > 1)}" if passed_over else ""
         raise InputError(f"there are no pictures{among} in {', '.join(arguments)}")

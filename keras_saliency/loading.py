@@ -37,6 +37,21 @@ def load_split(args: argparse.Namespace, split: str, limit: int | None = None) -
     return examples
 
 
+def load_scored(args: argparse.Namespace, split: str, limit: int | None = None) -> list:
+    """`load_split`, of what there is a truth for.
+
+    Raises:
+        InputError: if nothing that scores are taken against was published.
+    """
+    examples = load_split(args, split, limit)
+    if not any(len(example.fixations) or example.published for example in examples):
+        raise InputError(
+            f"{args.data} {split} has neither fixations nor densities to score against: its truth "
+            "was not published; submit.py writes what its benchmark takes"
+        )
+    return examples
+
+
 def shards_folder(data_dir: str, size: tuple[int, int], map_size=None) -> str:
     """Where the shards of a dataset lie, for networks of these sizes of input and output."""
     sizes = ("x".join(map(str, each)) for each in (size, map_size or size))

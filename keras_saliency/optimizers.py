@@ -110,7 +110,7 @@ def ready(optimizer, network: keras.Model):
     Args:
         optimizer: `keras.optimizers.Optimizer` or its name; None stays None.
         network: what it trains. If that has float16 layers, the optimizer gets
-            a loss scale.
+            a `LossScale`; Keras' own becomes one, with its settings and state.
 
     Example:
         >>> optimizer = ready("adam", keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
@@ -120,10 +120,23 @@ def ready(optimizer, network: keras.Model):
     if optimizer is None:
         return None
     optimizer = keras.optimizers.get(optimizer)
+    if type(optimizer) is keras.optimizers.LossScaleOptimizer:
+        optimizer = _right_on_several(optimizer, network)
     scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     if not scales and any(layer.compute_dtype == "float16" for layer in network.layers):
         optimizer = LossScale(optimizer)
-    optimizer.build(network.trainable_variables)
+    if not optimizer.built:  # a second time it would make a second scale
+        optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def _right_on_several(keras_own, network):
+    settings = (keras_own.initial_scale, keras_own.dynamic_growth_steps, keras_own.name)
+    optimizer = LossScale(keras_own.inner_optimizer, *settings)
+    if keras_own.built:
+        optimizer.build(network.trainable_variables)
+        optimizer.dynamic_scale.assign(keras_own.dynamic_scale)
+        optimizer.step_counter.assign(keras_own.step_counter)
     return optimizer
 
 

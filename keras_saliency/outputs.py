@@ -20,6 +20,7 @@ KINDS = {  # and their files' endings
 }
 COLORED = ("overlay", "side-by-side")
 GAP = 8  # white pixels between pictures side by side
+TFRECORD = "tfrecord"  # what many maps go to instead, see `bulk`
 RECORD = "predicted.json"  # by what the maps of a folder were made
 # Errors of one file, by its name or what stands in its way; others (a full disk) are everybody's.
 ITS_OWN = {
@@ -118,13 +119,13 @@ class Outputs:
             with open(path, encoding="utf-8") as file:
                 recorded = dict(json.load(file))
         except (ValueError, TypeError) as error:
-            raise InputError(f"{path} is damaged; begin again without --resume") from error
+            raise InputError(f"{path} is damaged: delete it and begin again") from error
         for name, value in settings.items():
             if name not in recorded or recorded[name] != value:
                 was = f"{name} was {_short(recorded.get(name))} and is {_short(value)} now"
                 raise InputError(
-                    f"{path}: {was}; --resume would mix maps: take what it was, another "
-                    "--output, or no --resume"
+                    f"{path}: {was}; maps of both would be mixed: take what it was, or "
+                    "another --output"
                 )
         self.since = os.stat(path).st_mtime_ns
         return True

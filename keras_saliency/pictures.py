@@ -12,6 +12,7 @@ from keras_saliency import files
 from keras_saliency.errors import InputError
 
 MAX_PIXELS = 100_000_000  # a larger one is a mistake or a decompression bomb
+MAX_BYTES = 4 * MAX_PIXELS  # of a file that is read whole, before its header is seen
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 # Whatever the ending says; Pillow's others start programs (PostScript) or are seldom read.
 # Cameras' pictures of several views (MPO) are JPEGs to it.

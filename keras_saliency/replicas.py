@@ -1,6 +1,6 @@
 """What a train step must know of the other devices, which get the rest of its batch."""
 
-import keras
+import math
 
 from keras_saliency.tensorflow_only import tf
 
@@ -15,20 +15,38 @@ def count() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def means(metrics: list) -> dict:
-    """Of the metrics that are means, by name, the mean of what all devices have seen.
+def results(metrics: list) -> dict:
+    """The metrics' results, by name, of what all devices have seen together.
 
-    Each has seen a part of the pictures, perhaps not as many as another. On one
-    device nothing is left to be done, and there is none.
+    Each device has seen a part of the pictures, perhaps not as many as another:
+    what the metrics keep is added up, and then the results are taken.
+
+    Raises:
+        ValueError: if there are several devices and a metric keeps something
+            that is not added up.
     """
     if count() == 1:
-        return {}
-    metrics = [metric for metric in metrics if isinstance(metric, keras.metrics.Mean)]
-    sums = tf.stack([tf.stack([metric.total.value, metric.count.value]) for metric in metrics])
+        return {metric.name: metric.result() for metric in metrics}
+    for metric in metrics:
+        if any(variable.aggregation != "sum" for variable in metric.variables):
+            raise ValueError(
+                "On several devices the variables of a metric are added up; those of "
+                f"{metric.name} have another aggregation."
+            )
+    variables = [variable for metric in metrics for variable in metric.variables]
+    # All in one message.
+    flat = tf.concat([tf.reshape(tf.cast(v.value, "float32"), (-1,)) for v in variables], 0)
     replica = tf.distribute.get_replica_context()
-    totals, counts = tf.unstack(replica.all_reduce(tf.distribute.ReduceOp.SUM, sums), axis=1)
-    found = tf.unstack(tf.math.divide_no_nan(totals, counts))
-    return {metric.name: mean for metric, mean in zip(metrics, found, strict=True)}
+    sums = replica.all_reduce(tf.distribute.ReduceOp.SUM, flat)
+    parts = tf.split(sums, [math.prod(v.shape) for v in variables])
+    parts = [
+        tf.cast(tf.reshape(p, v.shape), v.dtype) for p, v in zip(parts, variables, strict=True)
+    ]
+    found = {}
+    for metric in metrics:
+        its, parts = parts[: len(metric.variables)], parts[len(metric.variables) :]
+        found[metric.name] = metric.stateless_result(its)
+    return found
 
 
 def on_all(condition):

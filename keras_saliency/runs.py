@@ -57,23 +57,13 @@ def write_config(
     """
     if not strategies.is_chief(args.strategy):
         return
-    import keras
-    import numpy
-    import tensorflow as tf
-
     fingerprint = {**(fingerprint or {}), "processor": processor()}
     arguments = {key: value for key, value in vars(args).items() if key != "resume"}
     start = {
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "git_commit": _git_commit(),
-        "versions": {
-            "keras_saliency": keras_saliency.__version__,
-            "python": platform.python_version(),
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-            "numpy": numpy.__version__,
-        },
+        "versions": versions(),
         "machine": {"processor": processor(), "cores": os.cpu_count()},
         "fingerprint": fingerprint,
     }
@@ -88,6 +78,21 @@ def write_config(
     config["arguments"] = {**arguments, "run_dir": run_dir}
     files.write_json(os.path.join(run_dir, "config.json"), config)
     stopping.can_go_on(run_dir)
+
+
+def versions() -> dict[str, str]:
+    """Of what computes."""
+    import keras
+    import numpy
+    import tensorflow as tf
+
+    return {
+        "keras_saliency": keras_saliency.__version__,
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": numpy.__version__,
+    }
 
 
 def recorded_arguments(run_dir: str) -> dict:
@@ -159,10 +164,8 @@ def reached_of_one_phase(args: argparse.Namespace, run_dir: str):
     """
     last = reached(args, run_dir)
     if last and (last.epoch, last.step) > (args.epochs, 0):
-        raise InputError(
-            f"{run_dir} has {last.epoch} epochs behind it{' and more' if last.step else ''}: "
-            "--epochs cannot end before that"
-        )
+        behind = f"{last.epoch} epochs behind it{' and more' if last.step else ''}"
+        raise InputError(f"{run_dir} has {behind}: --epochs cannot end before that")
     return last
 
 

@@ -6,6 +6,7 @@ from there back, whole.
 
 import contextlib
 import glob
+import hashlib
 import json
 import os
 import posixpath
@@ -14,9 +15,11 @@ import tempfile
 from typing import NamedTuple
 
 from keras_saliency import files
-from keras_saliency.errors import InputError
+from keras_saliency.errors import InputError, reason
 
 WRITING = ".writing-"  # begins the names of what is not whole, as `files.replacing`'s
+# Of Beam, for each kind of store.
+EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure", "hdfs": "hadoop"}
 
 
 class File(NamedTuple):
@@ -42,9 +45,13 @@ def join(folder: str, *names: str) -> str:
 
 
 def find(pattern: str) -> list[File]:
-    """The files that a path or a pattern names, sorted."""
+    """The files that a path or a pattern names, sorted.
+
+    Raises:
+        InputError: if a store is none that Beam knows here, or does not answer.
+    """
     if is_remote(pattern):
-        found = _beam().match([pattern])[0].metadata_list
+        found = _match(pattern)
         stamped = (File(m.path, f"{m.size_in_bytes} {m.last_updated_in_seconds}") for m in found)
         return sorted(stamped)
     paths = [pattern] if os.path.lexists(pattern) else glob.glob(pattern, recursive=True)
@@ -63,22 +70,29 @@ def stamp(path: str) -> str:
 def names(folder: str) -> set[str]:
     """The names of what lies in a folder, which may not be there yet."""
     if is_remote(folder):
-        found = _beam().match([join(folder, "*")])[0].metadata_list
+        found = _match(join(folder, "*"))
         return {posixpath.basename(metadata.path) for metadata in found}
     return set(os.listdir(folder)) if os.path.isdir(folder) else set()
 
 
-def read(path: str) -> bytes:
+def read(path: str, at_most: int | None = None) -> bytes:
     """A file's content.
 
+    Args:
+        path: here or in a store.
+        at_most: bytes that it may have.
+
     Raises:
-        InputError: if it is not there, or cannot be had.
+        InputError: if it is not there, is larger, or cannot be had.
     """
     try:
         with _opened(path) as file:
-            return file.read()
+            content = file.read(-1 if at_most is None else at_most + 1)
     except OSError as error:  # of Beam's stores too
         raise InputError(f"{path} cannot be read ({error.strerror or error})") from error
+    if at_most is not None and len(content) > at_most:
+        raise InputError(f"{path} is too large: more than {at_most:,} bytes")
+    return content
 
 
 def read_json(path: str):
@@ -96,9 +110,27 @@ def read_json(path: str):
 
 
 def write_json(path: str, value) -> None:
-    """Writes a JSON file whole."""
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1)
+    """`files.write_json`, also in a store."""
+    with replacing(path) as temporary:
+        files.write_json(temporary, value)
+
+
+def model_digest(model: str) -> str:
+    """The SHA-256 of a model's file, or of the one in a run's folder.
+
+    Raises:
+        InputError: if it is not there, or cannot be had.
+    """
+    path = os.path.join(model, "model.keras") if os.path.isdir(model) else model
+    try:
+        with here(path) as file, open(file, "rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"no such file: {path}; a model is a finished run or a .keras file"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error})") from error
 
 
 @contextlib.contextmanager
@@ -127,25 +159,48 @@ def replacing(path: str):
         made = os.path.join(room, name)
         yield made
         beside = f"{folder}/{WRITING}{os.path.basename(room)}-{name}"
-        store = _beam()
+        store = _store(path)
         with open(made, "rb") as source, store.create(beside, compression_type=_raw()) as target:
             shutil.copyfileobj(source, target)
+        if store.exists(path):  # not every store renames over what is there: HDFS does not
+            store.delete([path])
         store.rename([beside], [path])
 
 
-def sweep(folder: str) -> None:
-    """Removes what someone who was killed had begun to write in a folder."""
-    for name in names(folder):
-        if name.startswith(WRITING) and is_remote(folder):
-            _beam().delete([join(folder, name)])
-        elif name.startswith(WRITING):
-            shutil.rmtree(join(folder, name), ignore_errors=True)
+def sweep(folder: str, below: bool = True) -> None:
+    """Removes what someone who was killed had begun to write in a folder.
+
+    Args:
+        folder: here or in a store.
+        below: also in the folders below it; a store has none.
+    """
+    if is_remote(folder):
+        begun = [join(folder, name) for name in names(folder) if name.startswith(WRITING)]
+        if begun:
+            _store(folder).delete(begun)
+        return
+    for parent, folders, _ in os.walk(folder):
+        for name in [name for name in folders if name.startswith(WRITING)]:
+            folders.remove(name)
+            shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+        if not below:
+            return
 
 
 def _opened(path):
     if is_remote(path):
-        return _beam().open(path, compression_type=_raw())
+        return _store(path).open(path, compression_type=_raw())
     return open(path, "rb")
+
+
+def _match(pattern):
+    store = _store(pattern)
+    try:
+        return store.match([pattern])[0].metadata_list
+    except OSError as error:
+        raise InputError(
+            f"{pattern} cannot be listed ({reason(error)}){_needs(pattern)}"
+        ) from error
 
 
 def _raw():
@@ -154,11 +209,24 @@ def _raw():
     return CompressionTypes.UNCOMPRESSED
 
 
-def _beam():
+def _store(path):
+    """Beam's file system of an address."""
     try:
         from apache_beam.io.filesystems import FileSystems
     except ImportError as error:
         raise InputError(
             "files in a store need Apache Beam: pip install 'keras_saliency[beam]'"
         ) from error
-    return FileSystems
+    try:
+        return FileSystems.get_filesystem(path)
+    except (ValueError, OSError) as error:
+        said = reason(error).partition(", please")[0]
+        raise InputError(f"{path}: {said}{_needs(path)}") from error
+
+
+def _needs(path):
+    """What is to be installed for a store, as a message ends."""
+    scheme = path.partition("://")[0]
+    if scheme in EXTRAS:
+        return f"; {scheme}:// needs pip install 'apache-beam[{EXTRAS[scheme]}]'"
+    return f"; it knows {', '.join(f'{known}://' for known in EXTRAS)}"

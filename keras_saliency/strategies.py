@@ -12,11 +12,14 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sys
 
 from keras_saliency.errors import InputError
 
 NAMES = ("none", "mirrored", "multiworker")
+# In TensorFlow's internal errors that mean another machine is gone.
+CONNECTION = re.compile("connect|collective|peer|socket|heartbeat", re.I)
 
 
 class WorkerLostError(ConnectionError):
@@ -48,7 +51,8 @@ def cluster() -> tuple[list[str], int]:
         raise InputError(
             "--strategy multiworker needs the environment variable TF_CONFIG, such as "
             '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", '
-            '"index": 0}}, index 0 to 1; see docs/several_devices.md'
+            '"index": 0}}, where each machine has an index of its own, the first 0; see '
+            "docs/several_devices.md"
         ) from error
 
 
@@ -116,7 +120,8 @@ def fit(
 ):
     """`model.fit`, from wherever a checkpoint was made, on whatever devices the model was made for.
 
-    Of several machines the chief alone has callbacks that write.
+    Of several machines the chief alone has callbacks that write: this package's
+    and Keras'. One of your own that writes asks `is_chief` itself.
 
     Args:
         model: compiled `keras.Model` or `SaliencyGAN`.
@@ -136,13 +141,13 @@ def fit(
     Raises:
         InputError: if the batch cannot be cut into as many equal parts as there
             are devices, or the machines were not started alike.
+        ValueError: if the model or a callback cannot train on several devices.
         WorkerLostError: if another machine is gone.
     """
-    from keras_saliency import mending, pipeline, resuming, sharing
+    from keras_saliency import pipeline, resuming, sharing
 
     strategy = model.distribute_strategy
     share = share_of(strategy, min(batch_size, source.count))
-    several = _several_machines(strategy)
 
     def as_taken(dataset):
         dataset = dataset.map(targets) if targets else dataset
@@ -169,11 +174,34 @@ def fit(
     turns = sharing.own_parts(validation.count, batch_size, share)
     arguments["validation_steps"] = len(turns) // share.own
     if share.first:
-        callbacks, arguments["verbose"] = [c for c in callbacks if _steers(c)], 0
+        callbacks, arguments["verbose"] = [c for c in callbacks if not _writes(c)], 0
+    facts = (first, last, batch_size, seed, source.count, validation.count, begun and begun[1:])
+    return _run_together(run, model, callbacks, facts)
+
+
+def _run_together(run, model, callbacks, facts):
+    """Keras' `fit` on several devices, of what each has of the data."""
+    from keras_saliency import mending
+
+    strategy = model.distribute_strategy
+    several = _several_machines(strategy)
+    _check_trains_together(model, callbacks, several)
     with _lost_workers_named(several), mending.mended(model, several):
-        counts = source.count, validation.count
-        check_alike(strategy, first, last, batch_size, seed, *counts, begun and begun[1:])
+        check_alike(strategy, *facts)
         return run()
+
+
+def _check_trains_together(model, callbacks, several):
+    import keras
+
+    # A SaliencyGAN has Keras' optimizer None, and its own made ready.
+    if type(model.optimizer) is keras.optimizers.LossScaleOptimizer:
+        raise ValueError(
+            "Keras' LossScaleOptimizer looks at one device's gradients alone: compile the model "
+            "with `optimizers.ready(optimizer, model)`"
+        )
+    if several and any(isinstance(c, keras.callbacks.BackupAndRestore) for c in callbacks):
+        raise ValueError("BackupAndRestore would restore one machine alone")
 
 
 def share_of(strategy, batch_size: int):
@@ -201,13 +229,19 @@ def _several_machines(strategy):
     return devices > 1 and devices > len(strategy.extended.worker_devices)
 
 
-def _steers(callback):
-    """Whether training goes another way without it."""
+def _writes(callback):
+    """Whether it writes or prints, and training goes the same way without it."""
     import keras
 
-    from keras_saliency import callbacks, early_stopping
+    from keras_saliency import callbacks as ours
+    from keras_saliency import event_files
 
-    kinds = (early_stopping.Best, callbacks.NaNGuard, keras.callbacks.LearningRateScheduler)
+    theirs = keras.callbacks
+    kinds = (
+        *(ours.Losses, ours.MetricsCSV, ours.Panels, ours.Predictions, ours.Generators),
+        *(ours.Checkpoints, event_files.Scalars, theirs.TensorBoard, theirs.ModelCheckpoint),
+        *(theirs.CSVLogger, theirs.ProgbarLogger, theirs.RemoteMonitor),
+    )
     return isinstance(callback, kinds)
 
 
@@ -216,15 +250,25 @@ def _lost_workers_named(several):
     """Turns what TensorFlow raises when a connection breaks into one line."""
     import tensorflow as tf
 
-    errors = tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError
+    lost = tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError
     try:
         yield
-    except (*errors, tf.errors.CancelledError, tf.errors.InternalError) as error:
-        if not several:
+    except (*lost, tf.errors.CancelledError, tf.errors.InternalError) as error:
+        told = _told(error.message)
+        internal = isinstance(error, tf.errors.InternalError)
+        if not several or (internal and not CONNECTION.search(told)):
             raise
         raise WorkerLostError(
-            "lost the connection to another worker: start all of them again, with --resume"
+            "lost the connection to another worker: start all of them again, with --resume "
+            f"({told})"
         ) from error
+
+
+def _told(message):
+    """The first line of TensorFlow's message that says what happened, not where."""
+    lines = re.sub(r"\{\{.*?\}\} *", "", message).splitlines()
+    where = ("Graph execution error", "Detected at node", "  File ", "<stack traces")
+    return next((line.strip() for line in lines if line.strip() and not line.startswith(where)), "")
 
 
 def leave(status: int) -> None:

@@ -1,26 +1,21 @@
 """What a bulk prediction has to do: pictures in shards, each with a list of its own."""
 
 import collections
-import dataclasses
 import hashlib
-import io
 import itertools
 import json
 import os
 import re
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_saliency import inputs, pictures, prediction, stores
 from keras_saliency.errors import InputError
-from keras_saliency.tensorflow_only import tf
 
 PER_SHARD = 1024  # pictures; of 480x640, maps of about 30 MB
-RECORDS = re.compile(r"\.tfrecords?\b|\.tfrec$")
-# What a record's picture and its name are called: ours, and TensorFlow's own examples'.
-IMAGE_KEYS, NAME_KEYS = ("image", "image/encoded"), ("name", "image/filename")
+_RECORDS = re.compile(r"\.tfrecords?\b|\.tfrec$")
+_COMPRESSED = (".bz2", ".gz", ".xz", ".zip", ".zlib", ".zst", ".zz")
 
 
 class Shard(NamedTuple):
@@ -52,11 +47,13 @@ def are_records(path: str) -> bool:
         >>> [are_records(p) for p in ("a.tfrecord", "a.tfrecord-00000-of-00010", "a.jpg")]
         [True, True, False]
     """
-    return bool(RECORDS.search(os.path.basename(path)))
+    return bool(_RECORDS.search(os.path.basename(path)))
 
 
 def of_inputs(arguments: list[str], output: str, per_shard: int = PER_SHARD) -> Work:
     """Shards of pictures' files, so many in each, then one for every TFRecord file.
+
+    What several arguments name is done once. Files here come before those in stores.
 
     Args:
         arguments: as of `inputs.find`, or patterns in a store; TFRecord files
@@ -66,7 +63,8 @@ def of_inputs(arguments: list[str], output: str, per_shard: int = PER_SHARD) -> 
             of all the pictures one after the other.
 
     Raises:
-        InputError: if an argument names nothing, or `per_shard` is no multiple.
+        InputError: if an argument names nothing, a TFRecord file is compressed,
+            or `per_shard` is no multiple.
 
     Example:
         >>> import tempfile
@@ -78,35 +76,53 @@ def of_inputs(arguments: list[str], output: str, per_shard: int = PER_SHARD) -> 
         ([8, 1], 9)
     """
     check_size(per_shard)
-    sources, stamps, records = [], [], []
-    passed_over = collections.Counter()
-    for argument in arguments:
-        if are_records(argument):
-            records += _found(argument)
-        elif stores.is_remote(argument):
-            for file in _found(argument):
-                if file.path.lower().endswith(pictures.ENDINGS):
-                    sources.append([file.path, _name(file.path, argument)])
-                    stamps.append(file.stamp)
-                else:
-                    passed_over["no pictures"] += 1
-        else:
-            found = inputs.find([argument], output)
-            passed_over += found.passed_over
-            for source in found.sources:
-                if source.is_video:
-                    passed_over["videos"] += 1
-                else:
-                    sources.append(list(source))
-                    stamps.append(stores.stamp(source.path))
+    far = [each for each in arguments if stores.is_remote(each) and not are_records(each)]
+    local = [each for each in arguments if not stores.is_remote(each) and not are_records(each)]
+    passed_over, stamped = collections.Counter(), []
+    if local:
+        found = inputs.find(local, output, needed=False)
+        passed_over += found.passed_over
+        clips = sum(source.is_video for source in found.sources)
+        passed_over += collections.Counter({"videos": clips})
+        pictured = (source for source in found.sources if not source.is_video)
+        stamped += [(list(source), stores.stamp(source.path)) for source in pictured]
+    in_stores, others = _in_stores(far)
+    stamped += in_stores
+    passed_over += collections.Counter({"no pictures": others})
     parts = []
-    for i in range(0, len(sources), per_shard):
-        part = slice(i, i + per_shard)
-        parts.append(({"pictures": sources[part]}, stamps[part]))
+    for i in range(0, len(stamped), per_shard):
+        sources, stamps = zip(*stamped[i : i + per_shard], strict=True)
+        parts.append(({"pictures": list(sources)}, list(stamps)))
+    records = _records_in([each for each in arguments if are_records(each)])
     parts += [({"records": file.path}, file.stamp) for file in records]
     if not parts:
         raise InputError(f"there are no pictures in {', '.join(arguments)}")
-    return Work(parts, None if records else len(sources), passed_over)
+    return Work(parts, None if records else len(stamped), passed_over)
+
+
+def _in_stores(patterns):
+    """The files in stores with their names, each once, and how many are no pictures."""
+    named, others = {}, set()
+    for pattern in patterns:
+        for file in _found(pattern):
+            if file.path.lower().endswith(pictures.ENDINGS):
+                named.setdefault((file.path, _name(file.path, pattern)), file)
+            else:
+                others.add(file.path)
+    sources = [([*source], file.stamp) for source, file in named.items()]
+    return sources, len(others)
+
+
+def _records_in(patterns):
+    """The TFRecord files, each once."""
+    found = {}
+    for pattern in patterns:
+        for file in _found(pattern):
+            if file.path.lower().endswith(_COMPRESSED):
+                raise InputError(f"{file.path} is compressed: unpack it first")
+            known = file.path if stores.is_remote(file.path) else os.path.abspath(file.path)
+            found.setdefault(known, file)
+    return list(found.values())
 
 
 def of_examples(examples: list, per_shard: int = PER_SHARD) -> Work:
@@ -155,88 +171,11 @@ def check_size(per_shard: int) -> None:
         )
 
 
-def read(content: dict, examples: list | None = None):
-    """Yields what a shard's list names, as `prediction.each` takes it.
-
-    A TFRecord file that is damaged ends in a picture whose `read` raises.
-
-    Args:
-        content: of a `Shard`.
-        examples: the dataset, if the list is of one.
-    """
-    if "examples" in content:
-        for index in range(*content["examples"]):
-            yield Scored(index, examples[index])
-    elif "records" in content:
-        yield from _records(content["records"])
-    else:
-        for path, name in content["pictures"]:
-            yield Encoded(path, name, lambda path=path: stores.read(path))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Scored:
-    """A picture of a dataset, at its place there."""
-
-    index: int
-    example: object
-
-    @property
-    def name(self):
-        return self.example.name
-
-    @property
-    def path(self):
-        return self.example.image_path or self.name
-
-    def read(self):
-        return _guarded(lambda: pictures.of(self.example), self.path)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Encoded:
-    """A picture as its file's bytes, wherever they come from.
-
-    Args:
-        path: by which messages name it.
-        name: its map's.
-        content: gives the bytes, or raises `InputError`.
-    """
-
-    path: str
-    name: str
-    content: Callable[[], bytes]
-
-    def read(self) -> np.ndarray:
-        """As `inputs.Picture.read`."""
-        return _guarded(lambda: pictures.read(_Named(self.content(), self.path)), self.path)
-
-
-class _Named(io.BytesIO):
-    """Bytes that a message calls by a path."""
-
-    def __init__(self, content, path):
-        super().__init__(content)
-        self.path = path
-
-    def __str__(self):
-        return self.path
-
-
-def _guarded(read, path):
-    try:
-        return read()
-    except InputError:
-        raise
-    except Exception as error:  # whatever it is, it must not end the others
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise InputError(f"{path} cannot be read ({reason})") from error
-
-
 def _found(argument):
     found = stores.find(argument)
     if not found:
-        raise InputError(f"no such file: {argument}")
+        hint = f"; a folder's files are {argument.rstrip('/')}/**" * stores.is_remote(argument)
+        raise InputError(f"no such file: {argument}{hint}")
     return found
 
 
@@ -244,7 +183,10 @@ def _name(path, pattern):
     """A file's path below the last folder of a pattern that is no pattern."""
     fixed = itertools.takewhile(lambda part: not re.search(r"[*?\[]", part), pattern.split("/"))
     folder = "/".join(fixed)
-    return os.path.basename(path) if path == folder else path[len(folder) + 1 :]
+    name = os.path.basename(path) if path == folder else path[len(folder) + 1 :]
+    if os.path.isabs(name) or os.pardir in name.split("/"):
+        raise InputError(f"{pattern}: {path} is not below {folder} once it is a file's name")
+    return name
 
 
 def _stamp(example):
@@ -256,38 +198,3 @@ def _stamp(example):
     for path in (example.image_path, example.density_path):
         parts.append(stores.stamp(path).encode() if path else b"")
     return b"\n".join(parts)
-
-
-def _records(path):
-    stem, count = os.path.basename(path), 0
-    try:
-        with stores.here(path) as file:
-            for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
-                yield _record(record, f"{path}, record {count}", f"{stem}/{count:06d}")
-                count += 1
-    except (tf.errors.OpError, OSError):
-        fault = InputError(f"{path} is damaged behind {count} records: the others are lost")
-        yield inputs.Picture(path, stem, fault)
-
-
-def _record(record, path, name):
-    """One record's picture; what is wrong with it is raised when it is read."""
-    try:
-        features = tf.train.Example.FromString(record).features.feature
-    except Exception as error:  # protobuf's own kinds, which differ between its versions
-        fault = InputError(f"{path} is no tf.train.Example ({_first(error)})")
-        return inputs.Picture(path, name, fault)
-    found = {key: list(features[key].bytes_list.value) for key in features}
-    image, called = (
-        next((found[key][0] for key in keys if found.get(key)), None)
-        for keys in (IMAGE_KEYS, NAME_KEYS)
-    )
-    name = called.decode(errors="surrogateescape") if called else name
-    if image is None:
-        fault = InputError(f"{path} has no bytes called {' or '.join(IMAGE_KEYS)}")
-        return inputs.Picture(path, name, fault)
-    return Encoded(path, name, lambda: image)
-
-
-def _first(error):
-    return str(error).partition("\n")[0] or type(error).__name__

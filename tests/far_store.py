@@ -1,7 +1,11 @@
-"""A store that Apache Beam knows, far://, whose files are in a folder on this machine."""
+"""A store that Apache Beam knows, far://, whose files are in a folder on this machine.
+
+Like HDFS it does not rename over what is there.
+"""
 
 import os
 
+from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.localfilesystem import LocalFileSystem
 
 
@@ -46,6 +50,8 @@ class FarStore(LocalFileSystem):
         return self._path_open(path, "wb", *arguments, **settings)
 
     def rename(self, sources, targets):
+        if any(map(self.exists, targets)):
+            raise BeamIOError("Rename operation failed", dict.fromkeys(targets, "is there"))
         super().rename(*([self._local(path) for path in paths] for paths in (sources, targets)))
 
     def delete(self, paths):
@@ -53,4 +59,4 @@ class FarStore(LocalFileSystem):
             os.remove(self._local(path))
 
     def exists(self, path):
-        return os.path.exists(self._local(path))
+        return os.path.isfile(self._local(path))

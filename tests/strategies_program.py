@@ -1,6 +1,7 @@
 """Trains small networks of every kind on two devices of one machine; see test_strategies.py.
 
 python tests/strategies_program.py OUT.pkl
+python tests/strategies_program.py RUN_DIR train_salgan
 """
 
 import os
@@ -11,6 +12,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 SIZE = (32, 32)
 PICTURES, VALIDATED = 13, 5  # not whole batches of 4
+# By two devices: true and guessed.
+SEEN = [
+    [[1.0, 1.0, 0.0, 0.0], [0.9, 0.2, 0.1, 0.3]],
+    [[0.0, 0.0, 0.0, 1.0], [0.8, 0.7, 0.9, 0.6]],
+]
 STEPPED_ONCE = [0.5, 2.0**14]  # the weight, and the scale, halved
 
 
@@ -150,7 +156,59 @@ def overflowing(strategy, scaled):
     return [float(weight.numpy()[0]), float(optimizer.dynamic_scale.numpy())]
 
 
-def main(out):
+def metrics():
+    """Keras' own that have a result of their own, or are no `Mean`."""
+    import keras
+
+    return [keras.metrics.RootMeanSquaredError(), keras.metrics.BinaryIoU(threshold=0.5)]
+
+
+def seen_together(strategy, metrics):
+    """The results of the metrics, of which each device has seen its part of `SEEN`."""
+    import tensorflow as tf
+
+    from keras_saliency import replicas
+
+    def of_one():
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        for metric in metrics:
+            metric.update_state(*tf.unstack(tf.constant(SEEN)[replica]))
+        return replicas.results(metrics)
+
+    found = tf.function(lambda: strategy.run(of_one))()
+    return {name: float(value.values[0]) for name, value in found.items()}
+
+
+def refused(strategy):
+    """What is said of a metric whose variables are not added up."""
+    import keras
+
+    with strategy.scope():
+        metric = keras.metrics.Mean("kept")
+        metric.add_variable((), "zeros", aggregation="mean")
+    metric.update_state = lambda *_: None
+    try:
+        seen_together(strategy, [metric])
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def train_salgan(run_dir):
+    """A whole run of the script."""
+    from unittest import mock
+
+    import train_salgan
+
+    tiny = {"size": SIZE, "batch_size": 2, "content_epochs": 1, "epochs": 1, "width": 1 / 16}
+    with (
+        mock.patch.dict(train_salgan.RECIPES, synthetic={**train_salgan.QUICK, **tiny}),
+        mock.patch.dict(train_salgan.SAVE_EVERY, adversarial=1),
+    ):
+        train_salgan.main(["--run-dir", run_dir, "--limit", "4", "--strategy", "mirrored"])
+
+
+def main(out, what="cases"):
     sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "experiments"))
     from keras_saliency import strategies, training
 
@@ -160,11 +218,18 @@ def main(out):
     cpu = tf.config.list_physical_devices("CPU")[0]
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, two)
+    if what == "train_salgan":
+        train_salgan(out)
+        return
     strategy = strategies.begin("mirrored")
     from keras_saliency import optimizers
 
     found = {case: train(strategy, case) for case in CASES}
     found["overflowing"] = overflowing(strategy, optimizers.LossScale)
+    with strategy.scope():
+        some = metrics()
+    found["metrics"] = seen_together(strategy, some)
+    found["refused"] = refused(strategy)
     found["unmended"] = unmended(strategy)
     with open(out, "wb") as file:
         pickle.dump(found, file)

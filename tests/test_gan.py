@@ -221,6 +221,15 @@ def test_each_optimizer_has_its_own_loss_scale(small_gan):
     assert not isinstance(compiled(small_gan()).generator_optimizer, scaled)
 
 
+def test_turns_apart_are_one_step_an_execution(small_gan, monkeypatch):
+    gan = compiled(small_gan(), "alternate")
+    monkeypatch.setattr(gan, "_turns_apart", lambda: True)
+    gan.make_train_function()
+    gan.steps_per_execution = 4  # as the scripts do, after `compile`
+    with pytest.raises(ValueError, match="Received: 4"):
+        gan.make_train_function()
+
+
 def test_an_overflow_skips_one_network_and_not_the_other(small_gan, batch):
     keras.config.set_dtype_policy("mixed_float16")
     gan = compiled(small_gan(), "joint", content_weight=float("inf"))

@@ -78,17 +78,18 @@ LEVELS = [
     {"pipeline"},
     {"baselines", "gan", "serving", "shards", "blurs"},
     {"evaluation", "event_files", "prediction", "checkpoints", "export", "reports"},
-    {"callbacks", "early_stopping", "mending", "tables", "formats", "worklists"},
+    {"callbacks", "early_stopping", "mending", "tables", "formats", "listed", "worklists"},
     {"devices", "engines", "fingerprints", "resuming"},
     {"strategies"},
     {"runs", "loading"},
     {"training", "bulk"},
+    {"bulk_shards"},
     {"bulk_pipeline"},
 ]
 USES_TENSORFLOW = {
-    "augmentation", "bulk", "callbacks", "devices", "event_files", "export", "fingerprints",
-    "formats", "gan", "kernels", "mending", "pipeline", "prediction", "replicas", "runs",
-    "serving", "shards", "strategies", "tensorflow_only", "training", "worklists",
+    "augmentation", "bulk_shards", "callbacks", "devices", "event_files", "export",
+    "fingerprints", "formats", "gan", "kernels", "listed", "mending", "pipeline", "prediction",
+    "replicas", "runs", "serving", "shards", "strategies", "tensorflow_only", "training",
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_saliency.optimizers import FusedAdam, FusedSGD
+from keras_saliency.optimizers import FusedAdam, FusedSGD, LossScale, ready
 
 
 def trained(cls, steps=12, **options):
@@ -96,6 +96,25 @@ def test_with_float16_it_goes_under_a_loss_scale():
     before = model.get_weights()[0]
     model.fit(np.ones((8, 3)), np.zeros((8, 2)), verbose=0)
     assert np.abs(model.get_weights()[0] - before).max() == pytest.approx(0.01, rel=0.1)
+
+
+def test_keras_own_loss_scale_becomes_one_for_several_devices():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="mixed_float16")])
+    inner = keras.optimizers.SGD(0.1)
+    given = keras.optimizers.LossScaleOptimizer(inner, 8.0, dynamic_growth_steps=5, name="mine")
+    found = ready(given, model)
+    assert type(found) is LossScale and found.inner_optimizer is inner
+    assert found.get_config() == given.get_config()
+    assert float(found.dynamic_scale) == 8.0
+
+    found = keras.optimizers.LossScaleOptimizer(inner, 8.0)
+    found.build(model.trainable_variables)
+    found.dynamic_scale.assign(2.0)
+    found.step_counter.assign(3)
+    found = ready(found, model)
+    assert float(found.dynamic_scale) == 2.0 and int(found.step_counter) == 3
+    count = len(found.variables)
+    assert ready(found, model) is found and len(found.variables) == count
 
 
 def test_weights_that_are_not_float32_go_keras_way():

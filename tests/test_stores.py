@@ -27,7 +27,7 @@ def test_written_read_and_found(root):
     assert stores.read_json(path) == {"c": 1}
     with stores.here(path) as local:
         assert os.path.basename(local) == "b.json"
-        assert pathlib.Path(local).read_text() == '{\n "c": 1\n}'
+        assert pathlib.Path(local).read_text() == '{\n  "c": 1\n}\n'
     assert stores.names(stores.join(root, "a")) == {"b.json"}
     assert stores.names(stores.join(root, "nothing")) == set()
     (found,) = stores.find(stores.join(root, "*", "*.json"))
@@ -64,10 +64,42 @@ def test_sweep_leaves_what_is_whole(root, tmp_path):
     if stores.is_remote(root):
         begun.write_text("half")
     else:
+        (below / "sub" / ".writing-y").mkdir(parents=True)
         begun.mkdir()
-    assert stores.names(root) == {"a.json", ".writing-x"}
+        stores.sweep(root, below=False)
+        assert os.listdir(below / "sub") == [".writing-y"] and not begun.exists()
+        begun.mkdir()
     stores.sweep(root)
-    assert stores.names(root) == {"a.json"}
+    assert stores.names(root) - {"sub"} == {"a.json"}
+    assert not (below / "sub").exists() or not os.listdir(below / "sub")
+
+
+def test_a_file_that_is_too_large(root):
+    path = stores.join(root, "a.json")
+    stores.write_json(path, 1)
+    assert stores.read(path, 2) == b"1\n"
+    with pytest.raises(InputError, match=r"a\.json is too large: more than 1 bytes"):
+        stores.read(path, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("gs://bucket/*", r"pip install 'apache-beam\[gcp\]'"),
+        ("s3://bucket/*", r"pip install 'apache-beam\[aws\]'"),
+        ("hdfs://host/*", r"pip install 'apache-beam\[hadoop\]'"),
+        ("foo://bucket/*", "it knows gs://, s3://"),
+    ],
+)
+def test_a_store_that_beam_does_not_know_here(path, words):
+    filesystems = pytest.importorskip("apache_beam.io.filesystems").FileSystems
+    # What an earlier pipeline's flags were would be looked at.
+    before, filesystems._pipeline_options = filesystems._pipeline_options, None
+    try:
+        with pytest.raises(InputError, match=words):
+            stores.find(path)
+    finally:
+        filesystems._pipeline_options = before
 
 
 def test_a_store_without_beam(monkeypatch):

@@ -11,7 +11,8 @@ import strategies_program
 import tensorflow as tf
 from checks import refused
 
-from keras_saliency import strategies, training
+from keras_saliency import callbacks as ours
+from keras_saliency import early_stopping, optimizers, strategies, training
 from keras_saliency.sharing import ALONE
 
 # Whether in bfloat16: of losses, of scores, and of how the weights move. The maps of a network
@@ -31,6 +32,15 @@ def mirrored(tmp_path_factory):
     return pickle.loads(out.read_bytes())
 
 
+@pytest.fixture(scope="module")
+def mirrored_run(tmp_path_factory):
+    """What a script printed, and the files that it made, on two logical devices."""
+    folder = tmp_path_factory.mktemp("mirrored") / "run"
+    command = [sys.executable, strategies_program.__file__, str(folder), "train_salgan"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout, {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
 @pytest.mark.parametrize("case", strategies_program.CASES)
 def test_two_devices_train_as_one(case, mirrored):
     expected, moves = strategies_program.train(tf.distribute.get_strategy(), case)
@@ -48,6 +58,22 @@ def test_two_devices_train_as_one(case, mirrored):
 
 def test_what_overflows_on_one_device_is_skipped_by_all(mirrored):
     assert mirrored["overflowing"] == strategies_program.STEPPED_ONCE
+
+
+def test_metrics_are_of_all_devices_together(mirrored):
+    truths, guesses = np.reshape(strategies_program.SEEN, (2, 2, 4)).transpose(1, 0, 2)
+    found = mirrored["metrics"]
+    for metric in strategies_program.metrics():
+        metric.update_state(truths.ravel(), guesses.ravel())
+        assert found[metric.name] == pytest.approx(float(metric.result()), rel=1e-5)
+    assert "kept have another aggregation" in mirrored["refused"]
+
+
+def test_a_run_on_two_devices_from_end_to_end(mirrored_run):
+    said, files = mirrored_run
+    assert "devices: 2" in said and "center bias" in said
+    wanted = "config.json", "metrics.csv", "scores.md", "model.keras", "pictures/epoch_0002.png"
+    assert {*wanted, "checkpoints/epoch_0002.npz", "epochs/epoch_0002.keras"} <= files
 
 
 def test_keras_still_needs_mending(mirrored):
@@ -76,7 +102,12 @@ def test_keras_still_lets_each_device_normalize_alone():
 )  # fmt: skip
 def test_a_wrong_cluster_is_told_before_anything_starts(config, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config)
-    refused(lambda: strategies.begin("multiworker"), "TF_CONFIG", "docs/several_devices.md")
+    refused(
+        lambda: strategies.begin("multiworker"),
+        "TF_CONFIG",
+        "an index of its own",
+        "docs/several_devices.md",
+    )
 
 
 def test_the_chief_of_old_comes_first(monkeypatch):
@@ -96,14 +127,62 @@ def test_a_batch_must_fit_the_devices():
     assert strategies.share_of(tf.distribute.get_strategy(), 5) == ALONE
 
 
-def test_a_lost_worker_ends_a_script_with_one_line(monkeypatch, capsys):
+def test_only_the_chief_has_callbacks_that_write_and_all_have_those_that_steer(tmp_path):
+    path = str(tmp_path / "file")
+    theirs = keras.callbacks
+    writing = [
+        ours.Losses(1), ours.MetricsCSV(path, ""), ours.Panels([], 1.0, path, path),
+        ours.Predictions(None, [], path, 1), ours.Generators(path, 1), ours.Checkpoints(path, ""),
+        theirs.TensorBoard(path), theirs.ModelCheckpoint(path + ".keras"), theirs.CSVLogger(path),
+        theirs.ProgbarLogger(), theirs.RemoteMonitor(),
+    ]  # fmt: skip
+    steering = [
+        ours.NaNGuard(), early_stopping.Best(path, "loss", 1), theirs.EarlyStopping(),
+        theirs.ReduceLROnPlateau(), theirs.LearningRateScheduler(float), theirs.TerminateOnNaN(),
+        theirs.LambdaCallback(), theirs.Callback(),
+    ]  # fmt: skip
+    assert [c for c in [*writing, *steering] if not strategies._writes(c)] == steering
+
+
+def test_what_cannot_train_on_several_devices_is_refused():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), "mse")
+    with pytest.raises(ValueError, match="looks at one device"):
+        strategies._check_trains_together(model, [], several=False)
+    model.compile(optimizers.ready(model.optimizer, model), "mse")
+    strategies._check_trains_together(model, [], several=True)
+    restoring = [keras.callbacks.BackupAndRestore("folder")]
+    with pytest.raises(ValueError, match="BackupAndRestore"):
+        strategies._check_trains_together(model, restoring, several=True)
+
+
+ABORTED = """Graph execution error:
+
+Detected at node a/CollectiveReduceV2 defined at (most recent call last):
+  File "connect.py", line 89, in <module>
+
+{{function_node a}} Collective ops is aborted by: heartbeats
+long story"""
+
+
+@pytest.mark.parametrize("kind", ["UnavailableError", "CancelledError", "InternalError"])
+def test_a_lost_worker_ends_a_script_with_one_line(kind, monkeypatch, capsys):
     monkeypatch.delenv("TF_CONFIG", raising=False)
 
     def main():
         with strategies._lost_workers_named(True):
-            raise tf.errors.UnavailableError(None, None, "long\nstory")
+            raise getattr(tf.errors, kind)(None, None, ABORTED)
 
     with pytest.raises(SystemExit) as done:
         training.run(main)
     said = capsys.readouterr().err
-    assert done.value.code == 1 and said.count("\n") == 1 and "--resume" in said
+    assert done.value.code == 1
+    assert said.endswith("--resume (Collective ops is aborted by: heartbeats)\n")
+    assert said.count("\n") == 1
+
+
+def test_another_internal_error_is_not_taken_for_a_lost_worker():
+    another = ABORTED.replace("Collective ops is aborted by: heartbeats", "cuDNN failed")
+    for several, message in ((True, another), (False, ABORTED)):
+        with pytest.raises(tf.errors.InternalError), strategies._lost_workers_named(several):
+            raise tf.errors.InternalError(None, None, message)

@@ -16,8 +16,8 @@ import workers_program
 from keras_saliency import prediction
 
 
-def start(run_dir, epochs, *flags, killed_at=0):
-    """Two workers; the second kills itself after so many steps. Their outputs and statuses."""
+def start(run_dir, epochs, *flags, killed_at=0, own=((), ())):
+    """Two workers, with flags and each with its own; the second kills itself after some steps."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
     for each in sockets:
@@ -29,7 +29,7 @@ def start(run_dir, epochs, *flags, killed_at=0):
         command = [sys.executable, workers_program.__file__, str(run_dir), str(epochs), killed]
         workers.append(
             subprocess.Popen(
-                [*command, *flags],
+                [*command, *flags, *own[index]],
                 env={**os.environ, "TF_CONFIG": json.dumps(task)},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -59,9 +59,9 @@ def runs(tmp_path_factory):
 def test_when_a_worker_dies_the_other_says_so_and_ends(runs):
     _, said, status, waited, *_ = runs
     assert status == 1 and waited < 60
-    assert said.splitlines()[-1].endswith(
-        "lost the connection to another worker: start all of them again, with --resume"
-    )
+    lost = "lost the connection to another worker: start all of them again, with --resume ("
+    _, line, told = said.splitlines()[-1].partition(lost)
+    assert line and "/task:1" in told and "{{" not in told
     assert "Traceback" not in said
 
 
@@ -93,9 +93,19 @@ def test_the_chief_alone_writes(runs):
     assert "NSS" in chief and "NSS" not in other and "worker 0 writes" in other
 
 
+def test_workers_that_are_not_started_alike_all_say_so(tmp_path):
+    workers = start(tmp_path / "run", 1, own=(("--seed", "1"), ("--seed", "2")))
+    for worker in workers:
+        said, _ = worker.communicate()
+        assert worker.returncode == 2
+        assert "the workers were not started alike" in said.splitlines()[-1]
+    assert not list(tmp_path.rglob("*.npz"))
+
+
 def test_turns_on_two_machines_are_those_on_one(runs):
     folder = runs[0]
     expected, weights = workers_program.alternate(tf.distribute.get_strategy())
+    assert len(expected["val_cc"]) == 2  # stopped early, all of them
     for index in range(2):
         found, found_weights = pickle.loads((folder / f"two.{index}.pkl").read_bytes())
         assert found.keys() == expected.keys()

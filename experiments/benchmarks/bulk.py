@@ -12,10 +12,10 @@ and a network with random weights, and predicts them
 
 Printed are whether all maps are the same bit for bit, whether the finished shards
 were left alone, whether every bad picture was named, and the time and the peak
-memory of each process. JuntingNet (the default) and pix2pix round otherwise in
-another batch or with other constants, SalGAN does not. TFRecord files are always
-predicted by frozen weights, as 5,000 pictures or more are: of fewer, those maps
-may differ.
+memory of each process. The status is 1 if a promise is broken. JuntingNet (the
+default) and pix2pix round otherwise in another batch or with other constants,
+SalGAN does not. TFRecord files are always predicted by frozen weights, as 5,000
+pictures or more are: of fewer, those maps may differ.
 """
 
 import argparse
@@ -100,22 +100,29 @@ def make_records(folder, photos):
                 writer.write(example.SerializeToString())
 
 
-def run(script, *arguments, until=lambda: False):
-    """A script's seconds and peak memory in MiB; it is killed as soon as `until()`."""
+def run(script, *arguments, until=None, bad=True):
+    """A script's seconds and peak memory in MiB; it is killed as soon as `until()`.
+
+    Any other end than the one that is wanted ends the benchmark: that with bad
+    pictures is status 1, but so is a traceback's.
+    """
     command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
     started = time.monotonic()
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
-    while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
-        if until():
-            process.send_signal(signal.SIGKILL)
-        time.sleep(0.05)
-    _, status, usage = ended
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (1, -signal.SIGKILL):  # 1: there are bad pictures
-        sys.exit(f"{script} ended with {process.returncode}: {process.stderr.read().decode()}")
-    process.stderr.close()
+    with tempfile.TemporaryFile() as said:  # a pipe would fill, and be waited for
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+        )
+        while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
+            if until and until():
+                process.send_signal(signal.SIGKILL)
+            time.sleep(0.05)
+        _, status, usage = ended
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        text = said.read().decode(errors="replace")
+    wanted = -signal.SIGKILL if until else int(bad)
+    if process.returncode != wanted or "Traceback" in text:
+        sys.exit(f"{script} ended with {process.returncode}, not {wanted}:\n{text}")
     return time.monotonic() - started, usage.ru_maxrss / 1024
 
 
@@ -152,13 +159,16 @@ def stamps(folder):
 
 
 def measure(root, count, network):
+    """Prints all; returns whether everything is as promised."""
     photos, records, single = root / "photos", root / "records", root / "single"
     bad = make_pictures(photos, count)
     model = root / "model.keras"
     making = [sys.executable, __file__, "--network", network, "--make", model, records, photos]
     subprocess.run(making, check=True, stderr=subprocess.DEVNULL)
     flags = ["--model", model, "--shard", SHARD]
-    rows = {"predict.py": run("predict.py", "--model", model, photos, "--output", single)}
+    spoiled = {"bad": bool(bad)}
+    alone = ["--model", model, photos, "--output", single]
+    rows = {"predict.py": run("predict.py", *alone, **spoiled)}
     stopped, whole = root / "stopped", root / "whole"
     shards = sorted(records.glob("*.tfrecord"))
 
@@ -169,16 +179,19 @@ def measure(root, count, network):
     many = "predict_many.py"
     rows[f"{many}, killed"] = run(many, photos, *flags, "--output", stopped, until=half_way)
     before = stamps(stopped)
-    rows[f"{many}, resumed"] = run(many, photos, *flags, "--output", stopped)
-    rows[f"{many}, TFRecord"] = run(many, *shards, *flags, "--output", whole)
+    rows[f"{many}, resumed"] = run(many, photos, *flags, "--output", stopped, **spoiled)
+    rows[f"{many}, TFRecord"] = run(many, *shards, *flags, "--output", whole, **spoiled)
     quarter = shards[: -(-len(shards) // 4)]
-    rows[f"{many}, a quarter of it"] = run(many, *quarter, *flags, "--output", root / "less")
-    report(rows, same(stopped, single), same(whole, single), before, stamps(stopped))
+    less = [many, *quarter, *flags, "--output", root / "less"]
+    rows[f"{many}, a quarter of it"] = run(*less, **spoiled)
+    kept = report(rows, same(stopped, single), same(whole, single), before, stamps(stopped))
     said = all(named(folder) == bad for folder in (stopped, whole))
     print(f"\nbad pictures: {len(bad)}, all named and no other: {said}")
+    return kept and said
 
 
 def report(rows, resumed, whole, before, after):
+    """Prints the table; returns whether no map differs or is missing, and none was made twice."""
     print("| process | seconds | peak memory, MiB |\n|---|---|---|")
     for name, (seconds, peak) in rows.items():
         print(f"| {name} | {seconds:.1f} | {peak:.0f} |")
@@ -186,6 +199,7 @@ def report(rows, resumed, whole, before, after):
         print(f"\n{name}: {found[0]} maps equal bit for bit, {found[1]} not, {found[2]} missing")
     left_alone = all(after[name] == stamp for name, stamp in before.items())
     print(f"\nshards: {len(after)}, finished when killed: {len(before)}, left alone: {left_alone}")
+    return left_alone and not any(resumed[1:] + whole[1:])
 
 
 def main():
@@ -206,7 +220,8 @@ def main():
 
     print(f"{runs.processor()}, {os.cpu_count()} cores, {args.network}, {args.pictures} pictures\n")
     with tempfile.TemporaryDirectory() as folder:
-        measure(pathlib.Path(folder), args.pictures, args.network)
+        if not measure(pathlib.Path(folder), args.pictures, args.network):
+            sys.exit(1)
 
 
 if __name__ == "__main__":

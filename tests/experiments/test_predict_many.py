@@ -1,7 +1,9 @@
 """The script through Apache Beam: one run, what went on, and mistakes at the keyboard."""
 
+import json
 import os
 import pathlib
+import shutil
 import sys
 
 import bulk_files
@@ -83,10 +85,70 @@ def test_stopped_at_the_keyboard(photos, monkeypatch, capsys):
     assert len(os.listdir("out/done")) == 1
 
 
-def test_a_runner_that_is_none(photos):
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--runner=Foo", "Unexpected pipeline runner"),
+        ("--direct_num_workers=many", "invalid int value: 'many'"),
+        ("--direct_running_mode=sideways", "invalid choice: 'sideways'"),
+    ],
+)
+def test_a_flag_that_beam_does_not_take(photos, capsys, flag, words):
     pytest.importorskip("apache_beam")
-    with pytest.raises(InputError, match=r"--runner=Foo: Unexpected pipeline runner"):
-        run("photos", "--", "--runner=Foo")
+    with pytest.raises(InputError, match=f"{flag}: .*{words}"):
+        run("photos", "--", flag)
+    assert not os.path.exists("out") and not capsys.readouterr().err
+
+
+def test_files_of_other_settings_or_pictures_are_refused(photos, telling):
+    pytest.importorskip("apache_beam")
+
+    def go(*arguments):
+        with pytest.raises(SystemExit):
+            run(*arguments, "--write", "png")
+
+    go("photos")
+    shutil.copytree("photos", "others")
+    with pytest.raises(InputError, match='fit was "stretch" and is "letterbox" now'):
+        run("photos", "--write", "png", "--fit", "letterbox")
+    with pytest.raises(InputError, match=r"folders was .*photos.* and is .*others"):
+        run("others", "--write", "png")
+    before = test_bulk.written("out/maps")
+    shutil.copy("photos/01.png", "photos/99.png")
+    go("photos")
+    after = test_bulk.written("out/maps")
+    assert after.keys() - before.keys() == {"99.png"}
+    os.remove("photos/99.png")
+
+
+def test_scores_are_blurred_as_the_run_was(photos, telling, capsys):
+    pytest.importorskip("apache_beam")
+    os.mkdir("run")
+    os.rename("model.keras", "run/model.keras")
+    arguments = {"data": "synthetic", "data_dir": "", "pixels_per_degree": 5.0}
+    pathlib.Path("run/config.json").write_text(json.dumps({"arguments": arguments}))
+    flags = ["--data", "synthetic", "--limit", "4", "--protocol", "tuebingen"]
+    predict_many.main(["--model", "run", "--output", "out", *flags])
+    assert "--pixels-per-degree 5, as in training" in capsys.readouterr().out
+    with open("out/manifest.json", encoding="utf-8") as file:
+        scoring = json.load(file)["settings"]["scoring"]
+    assert (scoring["pixels_per_degree"], scoring["split"]) == (5.0, "test")
+
+
+def test_names_reach_the_terminal_as_python_shows_them(photos, telling, capsys):
+    pytest.importorskip("apache_beam")
+    (photos / "a.\x1b[2J").touch()
+    with pytest.raises(SystemExit):
+        run("photos")
+    said = capsys.readouterr()
+    assert "passed over: 1 .\\x1b[2j" in said.out and "\x1b" not in said.out + said.err
+
+
+def test_a_large_picture_is_no_warning(photos, telling, recwarn):
+    pytest.importorskip("apache_beam")
+    with pytest.raises(SystemExit):
+        run("photos")
+    assert not [each for each in recwarn if "DecompressionBomb" in str(each.category)]
 
 
 def test_without_beam(photos, monkeypatch):
@@ -102,7 +164,11 @@ def test_without_beam(photos, monkeypatch):
     [
         ([], "INPUT"),
         (["photos", "--data", "synthetic"], "INPUT"),
-        (["--data", "synthetic"], "--split"),
+        (["photos", "--limit", "3"], "--limit is of a dataset's"),
+        (["photos", "--seed", "0"], "--seed"),
+        (["photos", "--protocol", "mit"], "--protocol"),
+        (["photos", "--output", ""], "--output"),
+        (["photos", "--fit", "reference"], "--fit"),
         (["photos", "--write", "tfrecord", "png"], "alone"),
         (["photos", "--model", "nowhere.keras"], "nowhere.keras"),
         (["photos", "--runner=Foo"], "--runner"),

@@ -2,13 +2,14 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import train_juntingnet
 from run_folders import assert_same_weights, cut_off, metrics
 from train_juntingnet import PAPER, PAPER_DISTRIBUTION, parse_args
 
-from keras_saliency import map_files, prediction
+from keras_saliency import map_files, optimizers, prediction
 from keras_saliency.datasets import synthetic
 from keras_saliency.errors import InputError
 
@@ -152,6 +153,20 @@ def test_weight_decay_is_the_papers_gradient():
     rate = PAPER["learning_rate"]
     nesterov = 1 + 0.9  # times the first step
     np.testing.assert_allclose(kernel.numpy(), before * (1 - rate * nesterov * 5e-4), rtol=1e-5)
+
+
+def test_with_float16_it_has_the_loss_scale_for_several_devices():
+    args = parse_args(["--size", "32x32"])
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        network, _ = train_juntingnet.build(args, (32, 32))
+        train_juntingnet.compile_network(network, args)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert type(network.optimizer) is optimizers.LossScale
+    network.optimizer.learning_rate = 0.25  # as the schedule does
+    assert float(network.optimizer.inner_optimizer.learning_rate) == 0.25
 
 
 @pytest.mark.parametrize(
