@@ -16,9 +16,23 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
+from keras_saliency import stopping
+
+if __name__ == "__main__":
+    stopping.listen()  # before the rest is imported, which takes a while
+
 import numpy as np
 
-from keras_saliency import checkpoints, devices, loading, recipes, runs, strategies, training
+from keras_saliency import (
+    checkpoints,
+    devices,
+    fingerprints,
+    loading,
+    recipes,
+    runs,
+    strategies,
+    training,
+)
 from keras_saliency.errors import InputError
 
 # The Bristol report's, for SALICON's 10,000 pictures. The first paper has no
@@ -100,7 +114,8 @@ def main(argv=None):
         train, monitored = recipes.held_out(train, args.hold_out, args.seed)
     sigma = loading.sigma(args, [*train, *test])
     run_dir = runs.create(args, "juntingnet")
-    done = runs.epochs_behind(args, run_dir)
+    reached = runs.reached_of_one_phase(args, run_dir)
+    done = reached.epoch if reached else 0
     strategy = training.prepare(args)
 
     from keras_saliency import early_stopping, fields, pipeline
@@ -119,9 +134,10 @@ def main(argv=None):
     # Training
     with strategy.scope():
         compile_network(network, args)
-    if done:
-        checkpoints.restore(os.path.join(run_dir, "checkpoints"), network)
-    runs.write_config(run_dir, args, pictures=counts)
+    if reached:
+        checkpoints.restore(reached.path, network)
+    fingerprint = fingerprints.of(args, network, train, monitored)
+    runs.write_config(run_dir, args, fingerprint, pictures=counts)
     chief = strategies.is_chief(args.strategy)
     saved = os.path.join(run_dir, "best.npz")
     best = early_stopping.Best(saved, "val_data_loss", args.patience, done, saves=chief)
@@ -134,7 +150,7 @@ def main(argv=None):
         strategies.fit(
             network, source, validation, args.batch_size, done, args.epochs,
             callbacks=callbacks_of(args, run_dir, final, test, sigma, best),
-            seed=args.seed, targets=density_only, augmentation=augmentation,
+            seed=args.seed, targets=density_only, augmentation=augmentation, begun=reached,
             validation_freq=args.validate_every, verbose=training.verbosity(),
         )  # fmt: skip
     if not chief:
@@ -218,6 +234,7 @@ def callbacks_of(args, run_dir, final, test, sigma, best):
 
     predictions = os.path.join(run_dir, "predictions")
     cadence = {"save_every": args.predict_every, "every": args.checkpoint_every}
+    cadence["minutes"] = args.checkpoint_minutes
     return [
         keras.callbacks.LearningRateScheduler(learning_rates(args)),
         *([best] if args.patience else []),

@@ -18,10 +18,16 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
+from keras_saliency import stopping
+
+if __name__ == "__main__":
+    stopping.listen()  # before the rest is imported, which takes a while
+
 from keras_saliency import (
     checkpoints,
     choosing,
     epoch_maps,
+    fingerprints,
     loading,
     recipes,
     runs,
@@ -111,7 +117,8 @@ def main(argv=None):
     if args.hold_out:
         train, monitored = recipes.held_out(train, args.hold_out, args.seed)
     run_dir = runs.create(args, "pix2pix")
-    done = runs.epochs_behind(args, run_dir)
+    reached = runs.reached_of_one_phase(args, run_dir)
+    done = reached.epoch if reached else 0
     strategy = training.prepare(args)
 
     from keras_saliency import pipeline
@@ -128,16 +135,17 @@ def main(argv=None):
     # Training
     with strategy.scope():
         compile_gan(gan, args, steps)
-    if done:
-        checkpoints.restore(os.path.join(run_dir, "checkpoints"), gan)
-    runs.write_config(run_dir, args, pictures=counts)
+    if reached:
+        checkpoints.restore(reached.path, gan)
+    fingerprint = fingerprints.of(args, gan, train, monitored)
+    runs.write_config(run_dir, args, fingerprint, pictures=counts)
     if done < args.epochs:
         augmentation = {"mirror": args.mirror, "zoom": args.zoom, "color": args.color}
         crop = args.size if args.jitter else None
         strategies.fit(
             gan, source, validation, args.batch_size, done, args.epochs,
             callbacks=callbacks_of(args, run_dir, gan, monitored, test, sigma),
-            seed=args.seed, augmentation={**augmentation, "crop": crop},
+            seed=args.seed, augmentation={**augmentation, "crop": crop}, begun=reached,
             verbose=training.verbosity(),
         )  # fmt: skip
     if not strategies.is_chief(args.strategy):
@@ -232,6 +240,7 @@ def callbacks_of(args, run_dir, gan, monitored, test, sigma):
 
     chief = strategies.is_chief(args.strategy)
     cadence = {"save_every": args.save_every, "every": args.checkpoint_every}
+    cadence["minutes"] = args.checkpoint_minutes
     return [
         callbacks.Losses(args.show_every),
         *runs.callbacks(run_dir, "pix2pix", test, sigma, **cadence, log_every=args.show_every),

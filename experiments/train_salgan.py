@@ -15,7 +15,20 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import checkpoints, devices, loading, runs, strategies, training
+from keras_saliency import stopping
+
+if __name__ == "__main__":
+    stopping.listen()  # before the rest is imported, which takes a while
+
+from keras_saliency import (
+    checkpoints,
+    devices,
+    fingerprints,
+    loading,
+    runs,
+    strategies,
+    training,
+)
 from keras_saliency.errors import InputError
 
 # The paper's (SalGAN, sections 4.2 and 5), for SALICON's 10,000 pictures.
@@ -68,7 +81,7 @@ def main(argv=None):
     train, test = (loading.load_split(args, split, args.limit) for split in ("train", scored))
     sigma = loading.sigma(args, [*train, *test])
     run_dir = runs.create(args, "salgan")
-    reached = epochs_behind(args, run_dir)
+    reached = reached_of_two_phases(args, run_dir)
     strategy = training.prepare(args)
 
     from keras_saliency import SaliencyGAN, models, pipeline
@@ -85,20 +98,25 @@ def main(argv=None):
     source = loading.source(args, train, args.size, sigma)
     monitored = loading.source(args, test[: runs.MONITORED], args.size, sigma)
     steps = pipeline.steps_per_epoch(train, args.batch_size)
-    runs.write_config(run_dir, args, pictures={"train": len(train), "test": len(test)})
+    fingerprint = fingerprints.of(args, gan, train, test)
+    counts = {"train": len(train), "test": len(test)}
+    runs.write_config(run_dir, args, fingerprint, pictures=counts)
 
-    def fit(phase, first, last):
+    def fit(phase, first, last, begun=None):
         """Trains from epoch `first` to `last`; the order of the data follows from the epoch."""
         print(f"{phase} phase, epochs {first + 1} to {last}")
         if args.strategy == "none":
             gan.steps_per_execution = devices.steps_per_execution(steps)
         strategies.fit(
             gan, source, monitored, args.batch_size, first, last,
-            callbacks=runs.callbacks(run_dir, phase, test, sigma, SAVE_EVERY[phase]),
-            seed=args.seed, augmentation=args.augmentation, verbose=training.verbosity(),
+            callbacks=runs.callbacks(
+                run_dir, phase, test, sigma, SAVE_EVERY[phase], minutes=args.checkpoint_minutes
+            ),
+            seed=args.seed, augmentation=args.augmentation, begun=begun,
+            verbose=training.verbosity(),
         )  # fmt: skip
 
-    train_phases(gan, args, run_dir, reached, steps, fit)
+    train_phases(gan, args, reached, steps, fit)
 
     if not strategies.is_chief(args.strategy):
         return
@@ -108,42 +126,43 @@ def main(argv=None):
     print(f"\n{table}\n\nSee the run: tensorboard --logdir {os.path.join(run_dir, 'logs')}")
 
 
-def epochs_behind(args, run_dir):
-    """The phase and the number of epochs that a resumed run has behind it, or (None, 0)."""
-    last = checkpoints.last(checkpoints_of(run_dir)) if args.resume else None
+def reached_of_two_phases(args, run_dir):
+    """The `checkpoints.Progress` of a resumed run, or None of a new one."""
+    last = runs.reached(args, run_dir)
     if last is None:
-        return None, 0
-    phase, done = last
+        return None
     content, end = args.content_epochs, args.content_epochs + args.epochs
-    if not (content < done <= end if phase == "adversarial" else done <= content):
+    place = last.epoch, last.step
+    fits = (content, 0) < place <= (end, 0) if in_adversarial(last) else place <= (content, 0)
+    if not fits:
         raise InputError(
-            f"{run_dir} has {done} epochs behind it, the last in its {phase} phase: "
-            "--content-epochs and --epochs cannot end before that"
+            f"{run_dir} has {last.epoch} epochs behind it{' and more' if last.step else ''}, the "
+            f"last in its {last.phase} phase: --content-epochs and --epochs cannot end before that"
         )
     return last
 
 
-def checkpoints_of(run_dir):
-    return os.path.join(run_dir, "checkpoints")
+def in_adversarial(reached):
+    return reached is not None and reached.phase == "adversarial"
 
 
-def train_phases(gan, args, run_dir, reached, steps, fit):
+def train_phases(gan, args, reached, steps, fit):
     """Content phase, then adversarial phase; a resumed run enters where it was cut off."""
-    phase, done = reached
-    saved = checkpoints_of(run_dir)
-    if phase != "adversarial":
+    done = reached.epoch if reached else 0
+    if not in_adversarial(reached):
         compile_content(gan, args, steps * args.content_epochs)
-        if phase:
-            checkpoints.restore(saved, gan)
+        if reached:
+            checkpoints.restore(reached.path, gan)
         if done < args.content_epochs:
-            fit("content", done, args.content_epochs)
+            fit("content", done, args.content_epochs, reached)
     if args.epochs:
         compile_adversarial(gan, args, steps * args.epochs)
-        if phase == "adversarial":
-            checkpoints.restore(saved, gan)
+        begun = reached if in_adversarial(reached) else None
+        if begun:
+            checkpoints.restore(begun.path, gan)
         first, last = max(done, args.content_epochs), args.content_epochs + args.epochs
         if first < last:
-            fit("adversarial", first, last)
+            fit("adversarial", first, last, begun)
 
 
 def parse_args(argv):

@@ -3,6 +3,7 @@
 import csv
 import os
 import sys
+import time
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from keras_saliency import (
     pictures,
     pipeline,
     prediction,
+    stopping,
 )
 from keras_saliency.tensorflow_only import tf
 
@@ -218,22 +220,47 @@ class Generators(keras.callbacks.Callback):
 class Checkpoints(keras.callbacks.Callback):
     """Saves all that training changes, to resume from.
 
+    It does so too when training was asked to stop. On several devices it waits for
+    the epoch's end: inside it the metrics of each have seen other pictures.
+
     Args:
         folder: the run's `checkpoints/`; the last two stay.
         phase: str, which phase of the run this is.
         every: int, epochs between two; the last epoch is saved in any case, also
             that of an early stopping whose callback stands before this one.
+        minutes: float, after so many since the last one, the next step is saved.
     """
 
-    def __init__(self, folder: str, phase: str, every: int = 1):
+    def __init__(self, folder: str, phase: str, every: int = 1, minutes: float = 10.0):
         super().__init__()
         self.folder = folder
         self.phase = phase
         self.every = every
+        self.minutes = minutes
+        self.epoch, self.saved = 0, time.monotonic()
+
+    def on_train_begin(self, logs=None):
+        self.saved = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        inside = batch + 1 < (self.params["steps"] or 0)
+        alone = self.model.distribute_strategy.num_replicas_in_sync == 1
+        if inside and alone and self._time_has_come():
+            self._save(self.epoch, batch + 1)
 
     def on_epoch_end(self, epoch, logs=None):
-        if _due(self, epoch):
-            checkpoints.save(self.folder, self.model, self.phase, epoch + 1)
+        if _due(self, epoch) or self._time_has_come():
+            self._save(epoch + 1)
+
+    def _time_has_come(self):
+        return stopping.asked() or time.monotonic() - self.saved >= 60 * self.minutes
+
+    def _save(self, epoch, step=0):
+        checkpoints.save(self.folder, self.model, self.phase, epoch, step)
+        self.saved = time.monotonic()
 
 
 def _generator(callback):

@@ -4,6 +4,7 @@ TensorFlow is imported inside the functions: a command line is answered before
 it has loaded.
 """
 
+import contextlib
 import os
 
 MOST_STEPS = 16  # that a GPU takes at once
@@ -43,6 +44,25 @@ def choose_precision_to_predict(precision: str) -> tuple[str, str]:
     if precision == "mixed_float16":
         return "float32", f"{reason}; maps are not predicted in float16"
     return precision, reason
+
+
+def fix_threads() -> int:
+    """Says how many threads an operation has, before TensorFlow chooses; sums depend on it.
+
+    As many as TensorFlow would take: the environment's TF_NUM_INTRAOP_THREADS, or one
+    a core that this process may use.
+    """
+    import tensorflow as tf
+
+    threading = tf.config.threading
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    if threading.get_intra_op_parallelism_threads() == 0:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        with contextlib.suppress(RuntimeError):  # it has chosen, as in a notebook
+            threading.set_intra_op_parallelism_threads(
+                int(threads) if threads.isdecimal() and int(threads) else cores
+            )
+    return threading.get_intra_op_parallelism_threads()
 
 
 def steps_per_execution(steps: int) -> int:

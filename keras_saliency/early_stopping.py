@@ -5,7 +5,7 @@ import os
 import keras
 import numpy as np
 
-from keras_saliency import checkpoints, files
+from keras_saliency import checkpoints
 
 
 class Best(keras.callbacks.Callback):
@@ -45,8 +45,7 @@ class Best(keras.callbacks.Callback):
             if not self.saves:
                 return
             weights = {f"w{i}": array for i, array in enumerate(self.model.get_weights())}
-            with files.replacing(self.path) as temporary:
-                np.savez(temporary, lowest=self.lowest, epoch=self.epoch, **weights)
+            checkpoints.write(self.path, lowest=self.lowest, epoch=self.epoch, **weights)
         elif epoch + 1 - self.epoch >= self.patience:
             self.model.stop_training = True
 

@@ -10,6 +10,9 @@ import tempfile
 
 from keras_saliency.errors import InputError
 
+WRITING = ".writing-"  # begins the name of a folder of what is not complete
+_rooms = set()  # such folders of this process
+
 
 @contextlib.contextmanager
 def replacing(path: str):
@@ -31,7 +34,8 @@ def replacing(path: str):
     """
     parent, name = os.path.split(os.path.abspath(path))
     os.makedirs(parent, exist_ok=True)
-    room = tempfile.mkdtemp(dir=parent, prefix=".writing-")
+    room = tempfile.mkdtemp(dir=parent, prefix=WRITING)
+    _rooms.add(room)
     # The name stays the same: Keras chooses the format by its ending.
     temporary, old = os.path.join(room, name), os.path.join(room, f".{name}-replaced")
     try:
@@ -49,6 +53,31 @@ def replacing(path: str):
             raise
     finally:
         shutil.rmtree(room, ignore_errors=True)
+        _rooms.discard(room)
+
+
+def abandon() -> None:
+    """Removes what this process has begun to write: it is about to end."""
+    for room in list(_rooms):
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def clean(folder: str) -> None:
+    """Removes what killed processes had begun to write, in a folder and in those within."""
+    for parent, names, _ in os.walk(folder):
+        for name in names:
+            if name.startswith(WRITING):
+                shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+        names[:] = [name for name in names if not name.startswith(WRITING)]
+
+
+def flush_names(folder: str) -> None:
+    """Sees to it that a folder's new and removed names are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _flush(path):

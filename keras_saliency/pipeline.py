@@ -1,8 +1,8 @@
 """Examples -> `tf.data` batches: read, resize, build the maps, shuffle, mirror.
 
 The order and the augmentation of every epoch are a function of (seed, epoch,
-index) alone, so a run that is resumed at an epoch goes on exactly as if it had
-never stopped.
+index) alone, so a run that is resumed, inside an epoch too, goes on exactly as if
+it had never stopped.
 """
 
 from collections.abc import Callable
@@ -162,6 +162,7 @@ def epochs(
     seed: int = 0,
     initial_epoch: int = 0,
     share: Share = ALONE,
+    initial_step: int = 0,
 ) -> tf.data.Dataset:
     """Endless shuffled epochs of `steps_per_epoch` whole batches, for training.
 
@@ -179,12 +180,14 @@ def epochs(
         seed: int, of order and augmentation.
         initial_epoch: int, the epoch that training begins (or resumes) with.
         share: of several devices, those that are fed here.
+        initial_step: int, batches of the first epoch to leave out: they were
+            trained on. Of their pictures none is read.
 
     Returns: as `batches`.
     """
     batch_size = min(batch_size, source.count)
 
-    def epoch_batches(epoch):
+    def epoch_batches(epoch, begin=0):
         pair = tf.stack([tf.constant(seed, tf.int64), epoch])
         order = tf.random.experimental.stateless_shuffle(
             tf.range(source.count, dtype=tf.int64), seed=pair
@@ -194,11 +197,17 @@ def epochs(
             dice = tf.random.experimental.stateless_fold_in(pair, index)
             return augmentation.augmented(source.fetch(index), dice, mirror, zoom, color, crop)
 
-        order = sharing.own_order(order, batch_size, share)  # before anything is read
+        # Before anything is read.
+        order = sharing.own_order(order[begin * batch_size :], batch_size, share)
         dataset = tf.data.Dataset.from_tensor_slices(order).map(example, **PARALLEL)
         return dataset.batch(batch_size // share.all, drop_remainder=True)
 
-    endless = tf.data.Dataset.range(initial_epoch, FOREVER).flat_map(epoch_batches)
+    first = initial_epoch + (initial_step > 0)
+    endless = tf.data.Dataset.range(first, FOREVER).flat_map(epoch_batches)
+    if initial_step:
+        cut = tf.data.Dataset.range(initial_epoch, first)
+        rest = cut.flat_map(lambda epoch: epoch_batches(epoch, initial_step))
+        endless = rest.concatenate(endless)
     endless = endless.map(_as_inputs).prefetch(2)
     return endless.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 

@@ -9,19 +9,14 @@ import subprocess
 import sys
 
 import keras_saliency
-from keras_saliency import checkpoints, files, strategies
+from keras_saliency import checkpoints, files, fingerprints, stopping, strategies
 from keras_saliency.errors import InputError
 
 PANEL_PICTURES = 4
 MONITORED = 64  # test pictures scored after every epoch; nothing is chosen by them
 ALIKE = 0.97  # correlation of the maps with their mean, above which a run warns
-MAY_CHANGE = {
-    "epochs",
-    "content_epochs",
-    "data_dir",
-    "run_dir",
-    "strategy",
-}  # when a run is resumed
+# When a run is resumed.
+MAY_CHANGE = {"checkpoint_minutes", "content_epochs", "data_dir", "epochs", "run_dir", "strategy"}
 
 
 def create(args: argparse.Namespace, name: str) -> str:
@@ -41,20 +36,28 @@ def create(args: argparse.Namespace, name: str) -> str:
         return run_dir  # perhaps the chief has begun to write it
     if os.path.exists(run_dir) and not os.path.isdir(run_dir):
         raise InputError(f"{run_dir} is a file: --run-dir takes a folder")
-    if not args.resume and os.path.isdir(run_dir) and os.listdir(run_dir):
+    names = os.listdir(run_dir) if os.path.isdir(run_dir) else []
+    if not args.resume and any(not name.startswith(files.WRITING) for name in names):
         raise InputError(f"{run_dir} is not empty: give --resume to go on with it, or another name")
+    files.clean(run_dir)  # of a process that was killed
     print(f"run folder: {run_dir}")
     return run_dir
 
 
-def write_config(run_dir: str, args: argparse.Namespace, **facts) -> None:
-    """Writes `config.json`: arguments, versions, machine, commit, and `facts`.
+def write_config(
+    run_dir: str, args: argparse.Namespace, fingerprint: dict | None = None, **facts
+) -> None:
+    """Writes `config.json`: arguments, versions, machine, commit, fingerprint, and `facts`.
 
     Of a resumed run it keeps the first start as it was and notes the new one.
     Of several machines the chief alone writes it.
+
+    Raises:
+        InputError: if the pictures are not those that the run was begun with.
     """
     if not strategies.is_chief(args.strategy):
         return
+    fingerprint = {**(fingerprint or {}), "processor": processor()}
     arguments = {key: value for key, value in vars(args).items() if key != "resume"}
     start = {
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
@@ -62,9 +65,11 @@ def write_config(run_dir: str, args: argparse.Namespace, **facts) -> None:
         "git_commit": _git_commit(),
         "versions": versions(),
         "machine": {"processor": processor(), "cores": os.cpu_count()},
+        "fingerprint": fingerprint,
     }
     if args.resume:
         config = _read_config(run_dir)
+        fingerprints.compare(run_dir, config.get("fingerprint", {}), fingerprint)
         config["resumed"] = [*config.get("resumed", []), start]
     else:
         config = {**start, "seed": args.seed, "precision": args.precision, **facts}
@@ -72,6 +77,7 @@ def write_config(run_dir: str, args: argparse.Namespace, **facts) -> None:
         arguments["data_dir"] = os.path.abspath(arguments["data_dir"])
     config["arguments"] = {**arguments, "run_dir": run_dir}
     files.write_json(os.path.join(run_dir, "config.json"), config)
+    stopping.can_go_on(run_dir)
 
 
 def versions() -> dict[str, str]:
@@ -145,17 +151,22 @@ def _run_of(model):
     return next(is_run, None)
 
 
-def epochs_behind(args: argparse.Namespace, run_dir: str) -> int:
-    """The number of epochs that a resumed run of one phase has behind it.
+def reached(args: argparse.Namespace, run_dir: str):
+    """The `checkpoints.Progress` of a resumed run, or None of a new one."""
+    return checkpoints.last(os.path.join(run_dir, "checkpoints")) if args.resume else None
+
+
+def reached_of_one_phase(args: argparse.Namespace, run_dir: str):
+    """As `reached`.
 
     Raises:
-        InputError: if `args.epochs` is less.
+        InputError: if the run has more behind it than `args.epochs`.
     """
-    last = checkpoints.last(os.path.join(run_dir, "checkpoints")) if args.resume else None
-    done = last[1] if last else 0
-    if done > args.epochs:
-        raise InputError(f"{run_dir} has {done} epochs behind it: --epochs cannot end before that")
-    return done
+    last = reached(args, run_dir)
+    if last and (last.epoch, last.step) > (args.epochs, 0):
+        behind = f"{last.epoch} epochs behind it{' and more' if last.step else ''}"
+        raise InputError(f"{run_dir} has {behind}: --epochs cannot end before that")
+    return last
 
 
 def callbacks(
@@ -167,6 +178,7 @@ def callbacks(
     every: int = 1,
     final=None,
     log_every: int | str = "epoch",
+    minutes: float = 10.0,
 ) -> list:
     """What every phase of a run writes, in the order it must be written.
 
@@ -181,16 +193,16 @@ def callbacks(
             itself but what follows on it too.
         log_every: steps between two points of the losses in TensorBoard;
             "epoch": each epoch's alone.
+        minutes: float, between two checkpoints inside an epoch.
     """
-    import keras
-
     from keras_saliency import callbacks as ours
+    from keras_saliency import event_files
 
     logs = os.path.join(run_dir, "logs")
     return [
         ours.NaNGuard(),
         ours.MetricsCSV(os.path.join(run_dir, "metrics.csv"), phase),
-        keras.callbacks.TensorBoard(logs, write_graph=False, update_freq=log_every),
+        event_files.Scalars(logs, log_every),
         ours.Panels(
             test[:PANEL_PICTURES],
             sigma,
@@ -200,7 +212,7 @@ def callbacks(
             final,
         ),
         ours.Generators(os.path.join(run_dir, "epochs"), save_every, final),
-        ours.Checkpoints(os.path.join(run_dir, "checkpoints"), phase, every),
+        ours.Checkpoints(os.path.join(run_dir, "checkpoints"), phase, every, minutes),
     ]
 
 

@@ -119,9 +119,10 @@ def fit(
     seed: int = 0,
     targets=None,
     augmentation: dict | None = None,
+    begun=None,
     **arguments,
 ):
-    """`model.fit`, on whatever devices the model was made for.
+    """`model.fit`, from wherever a checkpoint was made, on whatever devices the model was made for.
 
     Of several machines the chief alone has callbacks that write: this package's
     and Keras'. One of your own that writes asks `is_chief` itself.
@@ -135,6 +136,8 @@ def fit(
         callbacks: list of Keras' callbacks.
         seed, augmentation: of `pipeline.epochs`.
         targets: function of a batch, to what the model takes.
+        begun: `checkpoints.Progress` that training goes on from, perhaps inside
+            the epoch after `first`.
         **arguments: of `keras.Model.fit`.
 
     Returns: Keras' `History`.
@@ -145,28 +148,42 @@ def fit(
         ValueError: if the model or a callback cannot train on several devices.
         WorkerLostError: if another machine is gone.
     """
-    from keras_saliency import pipeline, sharing
+    from keras_saliency import pipeline, resuming, sharing
 
-    share = share_of(model.distribute_strategy, min(batch_size, source.count))
-    training = pipeline.epochs(
-        source, batch_size, **(augmentation or {}), seed=seed, initial_epoch=first, share=share
-    )
-    judging = pipeline.once(validation, batch_size, share)
-    if targets:
-        training, judging = training.map(targets), judging.map(targets)
+    strategy = model.distribute_strategy
+    share = share_of(strategy, min(batch_size, source.count))
+
+    def as_taken(dataset):
+        dataset = dataset.map(targets) if targets else dataset
+        if share.all == 1:
+            return dataset
+        # As it is: TensorFlow would cut every batch once more.
+        return strategy.distribute_datasets_from_function(lambda _: dataset)
+
+    def training(epoch, step):
+        options = {**(augmentation or {}), "seed": seed, "share": share}
+        options |= {"initial_epoch": epoch, "initial_step": step}
+        return as_taken(pipeline.epochs(source, batch_size, **options))
+
+    def run():
+        judging = as_taken(pipeline.once(validation, batch_size, share))
+        return resuming.fit(
+            model, training, first, last, callbacks, begun, validation_data=judging, **arguments
+        )
+
     arguments["steps_per_epoch"] = source.count // min(batch_size, source.count)
-    arguments |= {"initial_epoch": first, "epochs": last, "shuffle": False}
+    arguments["shuffle"] = False
     if share.all == 1:
-        return model.fit(training, validation_data=judging, callbacks=callbacks, **arguments)
+        return run()
     turns = sharing.own_parts(validation.count, batch_size, share)
     arguments["validation_steps"] = len(turns) // share.own
     if share.first:
         callbacks, arguments["verbose"] = [c for c in callbacks if not _writes(c)], 0
-    facts = (first, last, batch_size, seed, source.count, validation.count)
-    return _fit_together(model, training, judging, callbacks, facts, arguments)
+    facts = (first, last, batch_size, seed, source.count, validation.count, begun and begun[1:])
+    return _run_together(run, model, callbacks, facts)
 
 
-def _fit_together(model, training, judging, callbacks, facts, arguments):
+def _run_together(run, model, callbacks, facts):
     """Keras' `fit` on several devices, of what each has of the data."""
     from keras_saliency import mending
 
@@ -175,12 +192,7 @@ def _fit_together(model, training, judging, callbacks, facts, arguments):
     _check_trains_together(model, callbacks, several)
     with _lost_workers_named(several), mending.mended(model, several):
         check_alike(strategy, *facts)
-        # As they are: TensorFlow would cut every batch once more.
-        training, judging = (
-            strategy.distribute_datasets_from_function(lambda _, dataset=dataset: dataset)
-            for dataset in (training, judging)
-        )
-        return model.fit(training, validation_data=judging, callbacks=callbacks, **arguments)
+        return run()
 
 
 def _check_trains_together(model, callbacks, several):
@@ -226,12 +238,13 @@ def _writes(callback):
     import keras
 
     from keras_saliency import callbacks as ours
+    from keras_saliency import event_files
 
     theirs = keras.callbacks
     kinds = (
         *(ours.Losses, ours.MetricsCSV, ours.Panels, ours.Predictions, ours.Generators),
-        *(ours.Checkpoints, theirs.TensorBoard, theirs.ModelCheckpoint, theirs.CSVLogger),
-        *(theirs.ProgbarLogger, theirs.RemoteMonitor),
+        *(ours.Checkpoints, event_files.Scalars, theirs.TensorBoard, theirs.ModelCheckpoint),
+        *(theirs.CSVLogger, theirs.ProgbarLogger, theirs.RemoteMonitor),
     )
     return isinstance(callback, kinds)
 

@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 
-from keras_saliency import datasets, devices, loading, runs, strategies
+from keras_saliency import datasets, devices, loading, runs, stopping, strategies
 from keras_saliency.errors import InputError, printable
 
 
@@ -53,7 +53,19 @@ def parser(description: str) -> argparse.ArgumentParser:
         help="mirrored: all GPUs of this machine; multiworker: all machines in TF_CONFIG",
     )
     add("--run-dir", default="", metavar="DIR", help="where the run is written (default: runs/...)")
-    add("--resume", action="store_true", help="go on with the run in --run-dir")
+    add(
+        "--resume",
+        "--continue_train",
+        action="store_true",
+        help="go on with the run in --run-dir from where it was cut off",
+    )
+    add(
+        "--checkpoint-minutes",
+        type=above_zero,
+        default=10.0,
+        metavar="M",
+        help="between two checkpoints inside an epoch (default: %(default)s)",
+    )
     add("--seed", type=count, default=0, metavar="N", help="of weights, order and augmentation")
     add("--limit", type=positive, metavar="N", help="use only the first N pictures of each split")
     return result
@@ -120,6 +132,7 @@ def prepare(args: argparse.Namespace):
     import keras
     import tensorflow as tf
 
+    devices.fix_threads()  # before anything is computed
     strategy = strategies.begin(args.strategy)
 
     # What was chosen is what the run records, and resumes with.
@@ -142,8 +155,11 @@ def run(main) -> None:
     except InputError as error:
         sys.exit(_complain(f"{script}: {error}"))
     except FloatingPointError as error:
-        print(f"{script}: {error}; nothing of that epoch was saved", file=sys.stderr)
+        print(f"{script}: {error}; the checkpoints are from before that", file=sys.stderr)
         strategies.leave(1)
+    except stopping.Stopped as stop:
+        print(stopping.message(), file=sys.stderr)
+        strategies.leave(128 + stop.signum)
     except strategies.WorkerLostError as error:
         print(f"{script}: {error}", file=sys.stderr)
         strategies.leave(1)
@@ -152,8 +168,7 @@ def run(main) -> None:
             raise
         sys.exit(_complain(f"{script}: {error.filename}: {error.strerror}"))
     except KeyboardInterrupt:
-        hint = "; a run goes on with --resume --run-dir DIR" if script.startswith("train") else ""
-        print(f"\n{script}: stopped{hint}", file=sys.stderr)
+        print(f"\n{script}: stopped", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         # Raised in a data pipeline, it comes out wrapped in TensorFlow's own.

@@ -90,7 +90,7 @@ def test_an_early_stop_leaves_a_checkpoint_of_its_last_epoch(tmp_path):
     told = Validations([1, 2, 2, 2])
     best = early_stopping.Best(str(tmp_path / "best.npz"), "val_loss", 2)
     fit(network(), 4, [told, best, callbacks.Checkpoints(str(tmp_path), "one", every=50)])
-    assert checkpoints.last(str(tmp_path)) == ("one", 3)
+    assert checkpoints.last(str(tmp_path))[1:] == ("one", 3, 0)
 
 
 def test_a_new_run_does_not_look_at_an_old_best(tmp_path):
@@ -120,7 +120,7 @@ def test_predictions_are_written_every_so_many_epochs(tmp_path):
 def test_checkpoints_every_so_many_epochs_and_after_the_last(tmp_path):
     fit(network(), 5, [callbacks.Checkpoints(str(tmp_path), "one", every=2)])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["epoch_0004.npz", "epoch_0005.npz"]
-    assert checkpoints.last(str(tmp_path)) == ("one", 5)
+    assert checkpoints.last(str(tmp_path))[1:] == ("one", 5, 0)
 
 
 def test_a_plain_model_goes_on_from_its_checkpoint_as_if_never_stopped(tmp_path):
@@ -130,7 +130,7 @@ def test_a_plain_model_goes_on_from_its_checkpoint_as_if_never_stopped(tmp_path)
     cut = network(dropout=0.5)
     fit(cut, 2, [callbacks.Checkpoints(str(tmp_path), "one")])
     resumed = network(seed=7, dropout=0.5)
-    checkpoints.restore(str(tmp_path), resumed)
+    checkpoints.restore(checkpoints.last(str(tmp_path)).path, resumed)
     fit(resumed, 4, [], initial_epoch=2)
     for found, expected in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)

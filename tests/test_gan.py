@@ -260,8 +260,9 @@ def test_a_checkpoint_brings_everything_back(small_gan, batch, tmp_path):
     checkpoints.save(str(tmp_path), gan, "adversarial", 3)
     expected = gan.fit(*batch, batch_size=4, verbose=0, shuffle=False).history
     other = compiled(small_gan())
-    checkpoints.restore(str(tmp_path), other)
-    assert checkpoints.last(str(tmp_path)) == ("adversarial", 3)
+    last = checkpoints.last(str(tmp_path))
+    assert last[1:] == ("adversarial", 3, 0)
+    checkpoints.restore(last.path, other)
     assert other.fit(*batch, batch_size=4, verbose=0, shuffle=False).history == expected
 
 
@@ -280,7 +281,7 @@ def test_a_checkpoint_of_another_size_is_refused_whole(small_gan, tmp_path):
     other = compiled(SaliencyGAN(generator, models.SalGANDiscriminator((32, 64), width=0.25)))
     before = snapshot(generator)
     with pytest.raises(InputError, match="another network"):
-        checkpoints.restore(str(tmp_path), other)
+        checkpoints.restore(checkpoints.last(str(tmp_path)).path, other)
     assert not moved(before, generator)
 
 
@@ -289,9 +290,10 @@ def test_a_damaged_or_foreign_checkpoint_is_named(small_gan, tmp_path):
     (tmp_path / "epoch_0001.npz").write_bytes(b"PK damaged")
     with pytest.raises(InputError, match=r"epoch_0001\.npz is damaged"):
         checkpoints.last(str(tmp_path))
-    np.savez(tmp_path / "epoch_0002.npz", phase="content", epoch=2, v0=np.zeros(3))
+    foreign = str(tmp_path / "epoch_0002.npz")
+    checkpoints.write(foreign, phase="content", epoch=2, step=0, v0=np.zeros(3))
     with pytest.raises(InputError, match="another network"):
-        checkpoints.restore(str(tmp_path), gan)
+        checkpoints.restore(foreign, gan)
 
 
 def test_wrong_arguments_are_named(small_gan):

@@ -37,6 +37,7 @@ LEVELS = [
         "auc",
         "mat_files",
         "resizing",
+        "stopping",
         "stores",
         "salgan_reference",
     },
@@ -76,18 +77,19 @@ LEVELS = [
     {"epoch_maps", "attention_pictures", "checking", "fields"},
     {"pipeline"},
     {"baselines", "gan", "serving", "shards", "blurs"},
-    {"evaluation", "prediction", "checkpoints", "export", "reports"},
+    {"evaluation", "event_files", "prediction", "checkpoints", "export", "reports"},
     {"callbacks", "early_stopping", "mending", "tables", "formats", "listed", "worklists"},
-    {"devices", "strategies", "engines"},
+    {"devices", "engines", "fingerprints", "resuming"},
+    {"strategies"},
     {"runs", "loading"},
     {"training", "bulk"},
     {"bulk_shards"},
     {"bulk_pipeline"},
 ]
 USES_TENSORFLOW = {
-    "augmentation", "bulk_shards", "callbacks", "devices", "export", "formats", "gan", "kernels",
-    "listed", "mending", "pipeline", "prediction", "replicas", "runs", "serving", "shards",
-    "strategies", "tensorflow_only", "training",
+    "augmentation", "bulk_shards", "callbacks", "devices", "event_files", "export",
+    "fingerprints", "formats", "gan", "kernels", "listed", "mending", "pipeline", "prediction",
+    "replicas", "runs", "serving", "shards", "strategies", "tensorflow_only", "training",
 }  # fmt: skip
 
 

@@ -1,0 +1,94 @@
+"""TensorBoard's curves, without a point twice or missing after a run was resumed."""
+
+import glob
+import os
+
+import keras
+
+from keras_saliency import files
+from keras_saliency.tensorflow_only import tf
+
+BATCH = "batch_"  # begins the names of values that are counted by steps; others, by epochs
+
+
+class Scalars(keras.callbacks.Callback):
+    """Writes the losses and scores of every epoch, and the losses every so many steps.
+
+    The files and names are those of Keras' `TensorBoard`, which counts the steps
+    from 0 again when a run is resumed, and has its last minutes in memory when it is
+    killed.
+
+    Args:
+        folder: TensorBoard's; gets `train/` and `validation/`.
+        every: steps between two points, counted through the epochs; "epoch": none.
+    """
+
+    def __init__(self, folder: str, every: int | str = "epoch"):
+        super().__init__()
+        self.folder = folder
+        self.every = every
+        self.epoch = 0
+        self.writers = {}
+
+    def forget(self, epochs: int, steps: int) -> None:
+        """Removes what there is from beyond so many epochs and steps: it comes again."""
+        for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), "*", "events*"))):
+            _cut(path, epochs, steps)
+
+    def on_train_begin(self, logs=None):
+        self.writers = {
+            name: tf.summary.create_file_writer(os.path.join(self.folder, name))
+            for name in ("train", "validation")
+        }
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.every == "epoch":
+            return
+        step = self.epoch * self.params["steps"] + batch + 1
+        if step % self.every == 0:
+            self._write("train", BATCH, logs or {}, step)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = logs or {}
+        seen = {name: value for name, value in logs.items() if not name.startswith("val_")}
+        self._write("train", "epoch_", seen, epoch)
+        judged = {name.removeprefix("val_"): logs[name] for name in logs if name not in seen}
+        if judged:
+            self._write("validation", "epoch_", judged, epoch)
+
+    def on_train_end(self, logs=None):
+        for writer in self.writers.values():
+            writer.close()
+
+    def _write(self, where, begin, values, step):
+        with self.writers[where].as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(begin + name, value)
+        self.writers[where].flush()
+
+
+def _cut(path, epochs, steps):
+    """Writes an event file anew without what is beyond, or was cut off in the middle."""
+    records, kept, whole = 0, [], True
+    try:
+        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            records += 1
+            event = tf.compat.v1.Event.FromString(record)
+            if all(
+                _is_before(value.tag, event.step, epochs, steps) for value in event.summary.value
+            ):
+                kept.append(record)
+    except tf.errors.DataLossError:
+        whole = False
+    if whole and len(kept) == records:
+        return
+    with files.replacing(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
+        for record in kept:
+            writer.write(record)
+
+
+def _is_before(tag, step, epochs, steps):
+    return step <= steps if tag.startswith(BATCH) else step < epochs

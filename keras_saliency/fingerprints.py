@@ -1,0 +1,77 @@
+"""What must be the same for a resumed run to end in the very same numbers.
+
+TensorFlow is imported inside the functions: a command line is answered before it
+has loaded.
+"""
+
+import hashlib
+import os
+import sys
+
+from keras_saliency.errors import InputError
+
+
+def of(args, model, *splits: list) -> dict:
+    """A run's fingerprint, for its `config.json`.
+
+    Args:
+        args: of the training script.
+        model: `keras.Model` that is trained.
+        *splits: lists of `Example`, trained on and judged by.
+    """
+    import keras
+    import tensorflow as tf
+
+    found = hashlib.sha256()
+    for split in splits:
+        for example in split:
+            index = example.name, tuple(map(int, example.size)), len(example.fixations)
+            found.update(f"{index}\n".encode(errors="backslashreplace"))
+        found.update(b"\n")
+    return {
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "precision": args.precision,
+        "jit": bool(model.jit_compile),
+        "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "batch size": args.batch_size,
+        "strategy": args.strategy,
+        "devices": model.distribute_strategy.num_replicas_in_sync,
+        "GPUs": [_name(gpu) for gpu in tf.config.list_physical_devices("GPU")],
+        "dataset": found.hexdigest(),
+    }
+
+
+def compare(run_dir: str, recorded: dict, found: dict) -> None:
+    """Says on stderr in what a run's fingerprint differs from the one that it was begun with.
+
+    Raises:
+        InputError: if the pictures do, or their order: that is another run.
+
+    Example:
+        >>> compare("runs/a", {"threads": 2}, {"threads": 2})
+        >>> compare("runs/a", {"dataset": "1f"}, {"dataset": "2e"})
+        Traceback (most recent call last):
+        ...
+        keras_saliency.errors.InputError: runs/a was begun with other pictures, or in ...
+    """
+    differing = {name for name in recorded if name in found and recorded[name] != found[name]}
+    if "dataset" in differing:
+        raise InputError(
+            f"{run_dir} was begun with other pictures, or in another order, than the dataset has "
+            "now: --resume needs the same"
+        )
+    if differing:
+        told = ", ".join(f"{n} {recorded[n]} then, {found[n]} now" for n in sorted(differing))
+        print(
+            f"WARNING: {run_dir} was begun otherwise ({told}): it goes on, but not to the very "
+            "same numbers",
+            file=sys.stderr,
+        )
+
+
+def _name(gpu):
+    import tensorflow as tf
+
+    return tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)

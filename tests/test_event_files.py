@@ -1,0 +1,64 @@
+"""TensorBoard's curves of a run that was cut off and resumed."""
+
+import tensorflow as tf
+from checks import refused
+
+from keras_saliency import event_files, fingerprints
+
+
+def written(folder, first, last, cut=None):
+    """Two steps an epoch; `cut`: after so many steps the process is gone."""
+    scalars = event_files.Scalars(str(folder), 1)
+    scalars.set_params({"steps": 2})
+    scalars.forget(first // 2, first)
+    scalars.on_train_begin()
+    for step in range(first, last):
+        scalars.on_epoch_begin(step // 2)
+        scalars.on_train_batch_end(step % 2, {"loss": step})
+        if step + 1 == cut:
+            return
+        if step % 2:
+            scalars.on_epoch_end(step // 2, {"loss": step, "val_nss": -step})
+    scalars.on_train_end()
+
+
+def found(folder):
+    points = []
+    for path in sorted(folder.glob("*/events*")):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                number = float(tf.make_ndarray(value.tensor))
+                points.append((path.parent.name, value.tag, event.step, number))
+    return sorted(points)
+
+
+def test_no_point_is_twice_or_missing(tmp_path):
+    written(tmp_path / "whole", 0, 8)
+    assert ("validation", "epoch_nss", 3, -7.0) in found(tmp_path / "whole")
+    assert ("train", "batch_loss", 1, 0.0) in found(tmp_path / "whole")
+    written(tmp_path / "cut", 0, 8, cut=7)
+    (torn,) = (tmp_path / "cut" / "train").glob("events*")
+    torn.write_bytes(torn.read_bytes() + b"\x10\x00\x00half a record")
+    written(tmp_path / "cut", 3, 8)  # the last checkpoint was in the second epoch
+    assert found(tmp_path / "cut") == found(tmp_path / "whole")
+
+
+def test_what_is_not_touched_is_not_written_anew(tmp_path):
+    written(tmp_path, 0, 4)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/events*")}
+    event_files.Scalars(str(tmp_path)).forget(2, 4)
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/events*")}
+
+
+def test_a_fingerprint_that_differs_is_told_and_other_pictures_are_refused(capsys):
+    begun = {"threads": 2, "oneDNN": "default", "dataset": "1f"}
+    fingerprints.compare("runs/a", begun, begun | {"new": 3})
+    fingerprints.compare("runs/a", {}, begun)
+    assert not capsys.readouterr().err
+    fingerprints.compare("runs/a", begun, begun | {"threads": 4})
+    said = capsys.readouterr().err
+    assert "WARNING" in said and "threads 2 then, 4 now" in said and "oneDNN" not in said
+    refused(
+        lambda: fingerprints.compare("runs/a", begun, begun | {"dataset": "2e"}), "other pictures"
+    )
