@@ -99,6 +99,7 @@ _SUBMODULES = (
     "tensorflow_only",
     "training",
     "truths",
+    "untrusted",
     "videos",
     "worklists",
 )

@@ -1,11 +1,10 @@
 """Regions of interest of a picture, and the file that names them."""
 
-import json
 import os
 
 import numpy as np
 
-from keras_saliency import pictures
+from keras_saliency import pictures, untrusted
 from keras_saliency.errors import InputError
 
 EXAMPLE = '[{"name": "logo", "box": [x, y, width, height]}, {"name": "face", "mask": "face.png"}]'
@@ -18,7 +17,7 @@ def read(path: str, size: tuple[int, int]) -> dict:
     Args:
         path: of the file. It holds a list with an object a region: "name", and
             either "box", [x, y, width, height] in pixels, or "mask", a picture
-            file of the picture's size (relative to the JSON file), white inside.
+            file of the picture's size (below the JSON file's folder), white inside.
         size: `(height, width)` of the picture that the regions are of.
 
     Returns: name to region, as `checked` gives it.
@@ -35,11 +34,10 @@ def read(path: str, size: tuple[int, int]) -> dict:
         {'logo': (4, 0, 2, 3)}
     """
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            entries = json.load(file)
+        entries = untrusted.read_json(path)
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path} is no JSON file ({error}); wanted {EXAMPLE}") from error
     if not isinstance(entries, list) or not entries:
         raise InputError(f"{path} holds no list of regions; wanted {EXAMPLE}")
@@ -70,7 +68,7 @@ def _region(entry, path, size):
         return checked(entry["box"], size, where)
     if not isinstance(entry["mask"], str):
         raise InputError(f"{where}: a mask is the name of a picture file")
-    file = os.path.join(os.path.dirname(path), entry["mask"])
+    file = os.path.join(os.path.dirname(path), untrusted.inside(entry["mask"], where))
     return checked(pictures.read(file)[..., 1] >= WHITE, size, f"{where}, {file}")
 
 

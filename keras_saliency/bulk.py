@@ -28,7 +28,6 @@ LISTS, MAPS, SCORES, DONE = "lists", "maps", "scores", "done"
 TODO, MANIFEST, ERRORS, TABLE = "todo.json", "manifest.json", "errors.csv", "scores.csv"
 TOGETHER = 16  # small files written or read at a time: a store takes long for each
 # With these a table program takes a cell for a formula, which a picture's name must not be.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +174,7 @@ def finish(job: Job, shards: list[worklists.Shard]) -> Result:
         reports = list(threads.map(lambda s: stores.read_json(job.path(DONE, s.name)), shards))
     counted, wrong, made_by = [], [], collections.defaultdict(set)
     for shard, said in zip(shards, reports, strict=True):
-        wrong += [{"image": _inert(name), "error": _inert(error)} for name, error in said["errors"]]
+        wrong += [{"image": name, "error": error} for name, error in said["errors"]]
         counts = {"pictures": said["pictures"], "errors": len(said["errors"])}
         counted.append({"name": shard.name, **counts})
         for package, version in said["versions"].items():
@@ -193,11 +192,6 @@ def finish(job: Job, shards: list[worklists.Shard]) -> Result:
             files.write_csv(path, wrong)
         stores.write_json(stores.join(job.output, MANIFEST), manifest)
     return Result(sum(shard["pictures"] for shard in counted), len(wrong))
-
-
-def _inert(text):
-    """A cell that no table program takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _join_scores(job, shards):

@@ -19,6 +19,7 @@ from keras_saliency import (
     pipeline,
     prediction,
     stopping,
+    untrusted,
 )
 from keras_saliency.tensorflow_only import tf
 
@@ -80,7 +81,7 @@ class MetricsCSV(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         rows = []
         if os.path.isfile(self.path):
-            with open(self.path, newline="", encoding="utf-8") as file:
+            with untrusted.table(self.path) as file:
                 rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch + 1]
         values = {name: float(value) for name, value in (logs or {}).items()}
         files.write_csv(self.path, [*rows, {"epoch": epoch + 1, "phase": self.phase, **values}])

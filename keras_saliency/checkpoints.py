@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_saliency import files
+from keras_saliency import files, untrusted
 from keras_saliency.errors import InputError
 
 KEPT = 2
@@ -132,6 +132,7 @@ def read(path: str) -> dict:
             expected = file.read()
         if size < 0 or _digest(path, size) != expected:
             raise InputError(f"{path} is damaged: it is not what its checksum is of")
+        untrusted.check_zip(path)
         # What follows on a zip's own end is passed over.
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}

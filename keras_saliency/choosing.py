@@ -9,7 +9,7 @@ import math
 import os
 import re
 
-from keras_saliency import files
+from keras_saliency import files, untrusted
 from keras_saliency.errors import InputError
 from keras_saliency.protocols import LOWER_IS_BETTER, heading
 
@@ -88,7 +88,7 @@ def rows_of(metrics_csv: str) -> list[dict[str, str]]:
         InputError: if there is no such file, or it is not CSV.
     """
     try:
-        with open(metrics_csv, encoding="utf-8", newline="") as file:
+        with untrusted.table(metrics_csv) as file:
             return list(csv.DictReader(file))
     except FileNotFoundError:
         raise InputError(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from keras_saliency import bootstrap
+from keras_saliency import bootstrap, untrusted
 from keras_saliency.errors import InputError
 from keras_saliency.protocols import LOWER_IS_BETTER, heading
 
@@ -66,7 +66,7 @@ def read_csv(path: str) -> dict[str, dict[str, float]]:
         {'1001.jpg': {'nss': 1.5}}
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with untrusted.table(path) as file:
             return _read(csv.reader(file, strict=True), path)
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
@@ -88,6 +88,7 @@ def _read(lines, path):
         if len(line) != len(header):
             raise InputError(f"{where}: {len(line)} values, the header has {len(header)}")
         values = dict(zip(header, line, strict=True))
+        values["image"] = untrusted.from_cell(values["image"])
         if values["image"] in rows:
             raise InputError(f"{where}: {values['image']!r} comes a second time")
         rows[values["image"]] = {name: _number(values[name], name, where) for name in scores}

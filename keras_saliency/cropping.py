@@ -21,7 +21,7 @@ import os
 import numpy as np
 from PIL import Image, ImageOps
 
-from keras_saliency import densities, files
+from keras_saliency import densities, files, pictures
 from keras_saliency.errors import InputError
 
 TIE = 1e-9  # of the map's mass; a smaller difference is rounding
@@ -142,7 +142,7 @@ def write(path: str, picture_path: str, box: tuple[int, int, int, int]) -> None:
     if os.path.exists(path) and os.path.samefile(path, picture_path):
         raise InputError(f"the crop would replace its own picture, {path}: give another name")
     x, y, width, height = box
-    with Image.open(picture_path) as picture:
+    with pictures.opened(picture_path) as picture:
         profile = picture.info.get("icc_profile")
         crop = ImageOps.exif_transpose(picture).crop((x, y, x + width, y + height))
     if crop.mode not in MODES[ending]:

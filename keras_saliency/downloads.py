@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import http.client
-import json
 import os
 import posixpath
 import re
@@ -15,7 +14,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from keras_saliency import files, progress
+from keras_saliency import files, progress, untrusted
 from keras_saliency.archives import unpack
 from keras_saliency.errors import InputError
 
@@ -70,9 +69,8 @@ def get(archives: list[tuple[str, str | None, str, str]], folder: str, whole=Non
 def _recorded(folder):
     with (
         contextlib.suppress(OSError, ValueError, TypeError),
-        open(os.path.join(folder, RECORD)) as file,
     ):
-        return dict(json.load(file))
+        return dict(untrusted.read_json(os.path.join(folder, RECORD)))
     return {}
 
 
@@ -156,9 +154,8 @@ class _Part:
         self.joined = False  # of what more than one connection brought
         with (
             contextlib.suppress(OSError, ValueError, KeyError, TypeError),
-            open(self.notes) as file,
         ):
-            noted = json.load(file)
+            noted = untrusted.read_json(self.notes)
             if noted["url"] == url:
                 self.version, self.total = noted["version"], noted["total"]
                 self.joined = self.have() > 0

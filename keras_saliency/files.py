@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 
+from keras_saliency import untrusted
 from keras_saliency.errors import InputError
 
 WRITING = ".writing-"  # begins the name of a folder of what is not complete
@@ -103,6 +104,8 @@ def write_json(path: str, value) -> None:
 def write_csv(path: str, rows: list[dict]) -> None:
     """Writes a CSV file whole; the columns are the rows' keys, in order of appearance.
 
+    Text that a table program would take for a formula is quoted: `untrusted.cell`.
+
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_csv(folder + "/a.csv", [{"image": "x.jpg", "nss": 1.5}])
@@ -113,5 +116,5 @@ def write_csv(path: str, rows: list[dict]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: untrusted.cell(value) for name, value in row.items()} for row in rows)
     write_text(path, text.getvalue())

@@ -13,11 +13,10 @@ import os
 import numpy as np
 from PIL import Image, ImageOps
 
-from keras_saliency import densities, files
+from keras_saliency import densities, files, pictures
 from keras_saliency.errors import InputError
-from keras_saliency.pictures import ENDINGS as PICTURES
 
-ENDINGS = (*PICTURES, ".npy")
+ENDINGS = (*pictures.ENDINGS, ".npy")
 
 
 def find(folder: str, pictures: list[str]) -> list[str]:
@@ -171,6 +170,8 @@ def read(path: str) -> np.ndarray:
         if str(path).lower().endswith(".npy"):
             # Mapped, not read: a damaged header cannot ask for more than there is.
             loaded = np.lib.format.open_memmap(path, mode="r")
+            if loaded.size > pictures.MAX_PIXELS:
+                raise InputError(f"it is too large: {loaded.shape}")
         else:
             loaded = _gray(path)
     except Exception as error:  # NumPy and Pillow raise half a dozen kinds on damaged files
@@ -181,7 +182,7 @@ def read(path: str) -> np.ndarray:
 
 
 def _gray(path):
-    with Image.open(path) as picture:
+    with pictures.opened(path) as picture:
         picture = ImageOps.exif_transpose(picture)
         if picture.mode[0] not in "IF":
             picture = picture.convert("RGB").convert("L")  # not every mode has a direct way

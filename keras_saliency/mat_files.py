@@ -11,10 +11,12 @@ import zlib
 
 from scipy import io
 
+from keras_saliency import untrusted
 from keras_saliency.errors import InputError
 
 MOST_BYTES = 64 * 1024**2  # of a variable when unpacked, or
 MOST_RATIO = 40  # so many times the file's size, if that is more
+MOST_FILE = 4096 * untrusted.MB  # it is read whole
 MOST_NESTED = 20  # cells in structs in cells
 
 _COMPRESSED, _MATRIX = 15, 14  # types of elements
@@ -71,8 +73,7 @@ class _ExcessError(ValueError):
 
 def _look_over(path):
     """Raises `_ExcessError` if the file asks for more than it holds."""
-    with open(path, "rb") as file:
-        data = file.read()
+    data = untrusted.read_bytes(path, MOST_FILE)
     if data[124:128] == b"\0\x01IM":
         order = "<"
     elif data[124:128] == b"\x01\0MI":

@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from keras_saliency import densities, files, map_files, pictures, resizing
+from keras_saliency import densities, files, map_files, pictures, resizing, untrusted
 from keras_saliency.errors import InputError
 
 KINDS = {  # and their files' endings
@@ -116,8 +116,7 @@ class Outputs:
         if not os.path.isfile(path):
             return False
         try:
-            with open(path, encoding="utf-8") as file:
-                recorded = dict(json.load(file))
+            recorded = dict(untrusted.read_json(path))
         except (ValueError, TypeError) as error:
             raise InputError(f"{path} is damaged: delete it and begin again") from error
         for name, value in settings.items():

@@ -1,5 +1,6 @@
 """Picture files in, picture files out."""
 
+import contextlib
 import functools
 import os
 import struct
@@ -66,6 +67,20 @@ def read(path: str, exif: bool = True) -> np.ndarray:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} does not decode as a picture ({error})") from error
+
+
+@contextlib.contextmanager
+def opened(path):
+    """Opens a picture of one of `FORMATS`, not larger than `MAX_PIXELS`, as Pillow does.
+
+    Raises:
+        InputError: if it is larger.
+        Exception: whatever Pillow raises.
+    """
+    with Image.open(path, formats=FORMATS) as picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise InputError(f"{path} is too large: {picture.width}x{picture.height} pixels")
+        yield picture
 
 
 def size(path: str, exif: bool = True) -> tuple[int, int]:

@@ -4,7 +4,6 @@ import collections
 import concurrent.futures
 import itertools
 import os
-import zipfile
 
 import keras
 import numpy as np
@@ -17,8 +16,9 @@ from keras_saliency import (  # a model's file may name what is not used here
     losses,  # noqa: F401
     metrics,  # noqa: F401
     resizing,
+    untrusted,
 )
-from keras_saliency.errors import InputError
+from keras_saliency.errors import InputError, reason
 from keras_saliency.tensorflow_only import tf
 
 BATCH = 8  # pictures that the network sees at a time
@@ -40,10 +40,12 @@ def load(path: str) -> keras.Model:
     if not os.path.isfile(file):
         raise InputError(f"no such file: {file}; a model is a finished run or a .keras file")
     try:
-        model = keras.models.load_model(file, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"{file} cannot be loaded as a Keras model ({reason})") from error
+        untrusted.check_model(file)
+        model = keras.models.load_model(file, compile=False, safe_mode=True)
+    except InputError:
+        raise
+    except (Exception, MemoryError) as error:  # of damaged files Keras raises a dozen kinds
+        raise InputError(f"{file} cannot be loaded as a Keras model ({reason(error)})") from error
     model = getattr(model, "generator", model)
     generators.check(model, path)
     return model

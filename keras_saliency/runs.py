@@ -2,14 +2,13 @@
 
 import argparse
 import datetime
-import json
 import os
 import platform
 import subprocess
 import sys
 
 import keras_saliency
-from keras_saliency import checkpoints, files, fingerprints, stopping, strategies
+from keras_saliency import checkpoints, files, fingerprints, stopping, strategies, untrusted
 from keras_saliency.errors import InputError
 
 PANEL_PICTURES = 4
@@ -272,8 +271,7 @@ def _noting(saliency_maps, seen):
 def _read_config(run_dir):
     path = os.path.join(run_dir, "config.json")
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
+        return untrusted.read_json(path)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"no such file: {path}; there is no run to resume") from None
     except ValueError as error:

@@ -15,7 +15,7 @@ import zlib
 
 import numpy as np
 
-from keras_saliency import fields, files, pipeline, progress
+from keras_saliency import fields, files, pipeline, progress, untrusted
 from keras_saliency.errors import InputError
 from keras_saliency.tensorflow_only import tf
 
@@ -191,8 +191,7 @@ def _stamp(example):
 
 def _read_index(path):
     try:
-        with open(path, encoding="utf-8") as file:
-            index = json.load(file)
+        index = untrusted.read_json(path)
         for shard in index["shards"]:
             name, pictures = shard["file"], shard["pictures"]
             sound = name == os.path.basename(name) and isinstance(pictures, dict)

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from typing import NamedTuple
 
-from keras_saliency import files
+from keras_saliency import files, untrusted
 from keras_saliency.errors import InputError, reason
 
 WRITING = ".writing-"  # begins the names of what is not whole, as `files.replacing`'s
@@ -102,7 +102,7 @@ def read_json(path: str):
         InputError: if it cannot be read, or is damaged.
     """
     try:
-        return json.loads(read(path))
+        return json.loads(read(path, untrusted.MOST_JSON))
     except (ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise

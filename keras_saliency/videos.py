@@ -91,6 +91,7 @@ def _turned(frame):
 
 def _opened(path):
     av = _av()
+    _check_no_list(path)
     try:
         container = av.open(path, metadata_errors="replace")  # a tag may be no UTF-8
     except Exception as error:
@@ -99,6 +100,17 @@ def _opened(path):
         container.close()
         raise InputError(f"{path} holds no video")
     return container
+
+
+def _check_no_list(path):
+    """FFmpeg would open what a playlist names, files of the machine or of the net."""
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n")
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened as a video ({error.strerror})") from error
+    if begin.startswith((b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]")):
+        raise InputError(f"{path} is a list of other files, no video")
 
 
 def _why(error):

@@ -16,7 +16,7 @@ PACKAGE = pathlib.Path(keras_saliency.__file__).parent
 # A module imports from the rows above its own, and from its own folder.
 LEVELS = [
     {"errors", "progress", "bootstrap", "kernels"},
-    {"tensorflow_only"},
+    {"tensorflow_only", "untrusted"},
     {
         "archives",
         "files",

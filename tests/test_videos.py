@@ -123,3 +123,12 @@ def test_a_missing_video():
 def test_without_pyav(tmp_path, monkeypatch):
     monkeypatch.setattr(videos, "readable", lambda: False)
     refused(lambda: list(videos.frames("a.mp4")), "PyAV", "pip install")
+
+
+@pytest.mark.parametrize(
+    "text", ["#EXTM3U\nhttp://x/a.ts\n", "\n<?xml?><MPD/>", "ffconcat version 1.0"]
+)
+def test_a_list_of_other_files_is_no_video(text, tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_text(text)
+    refused(lambda: next(videos.frames(str(path), 1)), "a.mp4 is a list of other files, no video")

@@ -42,7 +42,7 @@ class Runs:
         request = {"name": name, "flags": ["--run-dir", run_dir, *flags], "log": self.log}
         self.server.stdin.write(json.dumps(request) + "\n")
         self.server.stdin.flush()
-        pid = int(self.server.stdout.readline())
+        self.pid = pid = int(self.server.stdout.readline())
         while when and os.path.exists(f"/proc/{pid}") and not _ended(pid):
             if when():
                 os.kill(pid, signum)

@@ -9,7 +9,7 @@ import posixpath
 
 import numpy as np
 
-from keras_saliency import pictures
+from keras_saliency import pictures, untrusted
 from keras_saliency.datasets import folder_maps, index
 from keras_saliency.datasets.example import Example, check_split, example_inside, split_of
 from keras_saliency.errors import InputError
@@ -123,7 +123,7 @@ def _maps(data_dir):
 def _read(path):
     """The CSV: {image: (first line, its x, y, observer, duration, x, y, ...)}, and its columns."""
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with untrusted.table(path) as file:
             delimiter = max(",;\t", key=file.readline().count)
             file.seek(0)
             lines = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
@@ -205,9 +205,7 @@ def _find(looked, data_dir, csv_path):
     """{name of the picture: (its path, its rows)}."""
     found, missing = {}, []
     for image, (line, rows) in looked.items():
-        name = posixpath.normpath(image.replace("\\", "/"))
-        if posixpath.isabs(name) or name.split("/")[0] in (".", ".."):
-            raise InputError(f"{csv_path}, line {line}: {image!r} is no path below {data_dir}")
+        name = untrusted.inside(image, f"{csv_path}, line {line}")
         below = [f"images/{name}", name]
         inside = next((p for p in below if os.path.isfile(os.path.join(data_dir, p))), None)
         if inside is None:

@@ -127,7 +127,7 @@ def _points(path, size):
 def _levels(path):
     """A picture's gray levels as they are stored; of colors the largest."""
     try:
-        with Image.open(path) as picture:
+        with pictures.opened(path) as picture:
             picture = ImageOps.exif_transpose(picture)
             if picture.mode == "1" or picture.mode.startswith(("I", "F")) or picture.mode == "L":
                 return np.asarray(picture)

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from keras_saliency import files, progress
+from keras_saliency import files, progress, untrusted
 from keras_saliency.datasets import unpickling
 from keras_saliency.datasets.example import Example, check_split
 from keras_saliency.errors import InputError
@@ -133,6 +133,7 @@ def _find(data_dir, split):
 def _read_npz(path):
     """The arrays that `convert` wrote; of pictures that have originals, those alone."""
     try:
+        untrusted.check_zip(path)
         with np.load(path, allow_pickle=False, max_header_size=4096) as file:
             whole = {"original_images", "original_densities"} <= set(file)
             wanted = [f"{'original_' if whole else ''}{name}" for name in ("images", "densities")]

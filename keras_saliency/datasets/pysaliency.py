@@ -8,8 +8,9 @@ import numpy as np
 from keras_saliency import pictures
 from keras_saliency.datasets import hdf5_files, index
 from keras_saliency.datasets.example import Example, check_split, example_inside, split_of
-from keras_saliency.datasets.pysaliency_saving import FIXATIONS, STIMULI, inside, save
+from keras_saliency.datasets.pysaliency_saving import FIXATIONS, STIMULI, save
 from keras_saliency.errors import InputError
+from keras_saliency.untrusted import inside
 
 __all__ = ["COUNTS", "OFFERED", "SIGMA", "SPLITS", "describe", "load", "save"]
 

@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import ntpath
 import os
-import posixpath
 import shutil
 
 import numpy as np
@@ -13,17 +11,9 @@ from PIL import ExifTags, Image
 from keras_saliency import files, pictures
 from keras_saliency.datasets.example import Example
 from keras_saliency.errors import InputError
+from keras_saliency.untrusted import inside
 
 STIMULI, FIXATIONS = "stimuli.hdf5", "fixations.hdf5"
-
-
-def inside(path: str, where: str) -> str:
-    """A path below the folder, with `/`; anything else is refused."""
-    path = posixpath.normpath(path.replace("\\", "/"))
-    outside = posixpath.isabs(path) or ntpath.splitdrive(path)[0]
-    if outside or path.split("/")[0] in (".", "..") or "\0" in path:
-        raise InputError(f"{where} is refused: {path[:200]!r} is no path below its folder")
-    return path
 
 
 def save(examples: list[Example], data_dir: str) -> None:

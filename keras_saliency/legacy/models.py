@@ -7,7 +7,7 @@ import tempfile
 
 import keras
 
-from keras_saliency import layers
+from keras_saliency import layers, untrusted
 from keras_saliency.errors import InputError
 from keras_saliency.legacy import reading
 
@@ -56,6 +56,7 @@ def load_model(path: str) -> keras.Model:
         if "model_config" not in file.attrs:
             raise InputError(f"{path} holds no whole model; {REBUILD}")
     try:
+        untrusted.check_model(path)
         return _made(path)
     except InputError as error:
         raise InputError(f"{path}: {error}; {REBUILD}") from error
@@ -77,7 +78,7 @@ def _made(path):
             if not (version if isinstance(version, str) else version.decode()).startswith("3"):
                 config = _as_keras_3(json.loads(file.attrs["model_config"]))
                 file.attrs["model_config"] = json.dumps(config)
-        return keras.models.load_model(copy, KNOWN, compile=False)
+        return keras.models.load_model(copy, KNOWN, compile=False, safe_mode=True)
 
 
 def _as_keras_3(value):

@@ -10,8 +10,10 @@ import zipfile
 
 import numpy as np
 
+from keras_saliency import untrusted
 from keras_saliency.errors import InputError
 
+MOST_EMPTY = 64 * untrusted.MB  # bytes of an array that may be declared and not stored
 OUTSIDE = "top_level_model_weights"  # Keras' name for weights that are in no layer
 
 
@@ -24,6 +26,7 @@ def opened(path):
         raise InputError(f"{path} is not a file; name an .h5, .weights.h5 or .keras file")
     with damage_told(path):
         if zipfile.is_zipfile(path):
+            untrusted.check_zip(path)
             with zipfile.ZipFile(path) as archive:
                 source = io.BytesIO(archive.read("model.weights.h5"))
                 config = json.loads(archive.read("config.json"))["config"]
@@ -66,6 +69,9 @@ def _numbers(dataset):
         raise ValueError(f"{dataset.name} is kept in another file")
     if dataset.dtype.kind not in "fiub":
         raise ValueError(f"{dataset.name} holds no numbers")
+    stored = dataset.id.get_storage_size()
+    if dataset.nbytes > max(MOST_EMPTY, untrusted.MOST_RATIO * stored):
+        raise ValueError(f"{dataset.name} declares far more than it holds")
     return np.asarray(dataset[()])
 
 

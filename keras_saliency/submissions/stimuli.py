@@ -7,6 +7,7 @@ import re
 import numpy as np
 from PIL import Image
 
+from keras_saliency import pictures
 from keras_saliency.errors import InputError
 
 BENCHMARKS = ("salicon", "mit300", "cat2000", "tuebingen")
@@ -131,7 +132,7 @@ def _stored_size(path):
 @contextlib.contextmanager
 def _opened(path):
     try:
-        with Image.open(path) as picture:
+        with pictures.opened(path) as picture:
             yield picture
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} does not decode as a picture ({error})") from error

@@ -3,7 +3,6 @@
 import base64
 import functools
 import io
-import json
 import operator
 import os
 import zipfile
@@ -11,12 +10,13 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from keras_saliency import pictures
+from keras_saliency import pictures, untrusted
 from keras_saliency.errors import InputError
 from keras_saliency.submissions.checks import check, raise_problems
 from keras_saliency.submissions.stimuli import JUNK, files_below, stem, stimulus_sizes
 from keras_saliency.submissions.writers import image_id
 
+MOST_RESULTS = 4096 * untrusted.MB  # of a JSON file with every map in it
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
@@ -93,11 +93,8 @@ def _top(names, benchmark):
 def _from_json(path, sizes):
     names = {image_id(name): stem(name) + ".png" for name in sizes}
     try:
-        with open(path, encoding="utf-8") as file:
-            results = [
-                (operator.index(result["image_id"]), result["saliency_map"])
-                for result in json.load(file)
-            ]
+        found = untrusted.read_json(path, MOST_RESULTS)
+        results = [(operator.index(result["image_id"]), result["saliency_map"]) for result in found]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"{path} is not a JSON list of image_id and saliency_map "
@@ -115,7 +112,7 @@ def _decoded(text):
 def _gray(opened, name, formats=None):
     """The pixels of an 8-bit gray picture, or an `InputError` that says why not."""
     try:
-        with opened() as file, Image.open(file) as picture:
+        with opened() as file, Image.open(file, formats=pictures.FORMATS) as picture:
             wanted = formats and formats.get(os.path.splitext(name)[1].lower())
             if formats and picture.format != wanted:
                 endings = ", ".join(formats)
@@ -160,6 +157,8 @@ def _log_densities(path, sizes):
 
 
 def _read(dataset, name):
+    if dataset.size > pictures.MAX_PIXELS:
+        return InputError(f"{name}: too large, {dataset.shape}")
     try:
         return dataset[()]
     except OSError as error:
