@@ -114,7 +114,10 @@ def write_csv(path: str, rows: list[dict]) -> None:
     """
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    # Older Pythons do not see that a return alone must be in quotes too.
+    returns = any("\r" in str(value) for row in rows for value in row.values())
+    quoting = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
+    writer = csv.DictWriter(text, columns, "", lineterminator="\n", quoting=quoting)
     writer.writeheader()
     writer.writerows({name: untrusted.cell(value) for name, value in row.items()} for row in rows)
     write_text(path, text.getvalue())

@@ -111,7 +111,7 @@ class Trainings:
         )
         resuming.fit(
             self.model, batches, first.epoch, EPOCHS, [*written, At(step, act)], reached,
-            steps_per_epoch=STEPS, verbose=0,
+            steps_per_epoch=STEPS, shuffle=False, verbose=0,
         )  # fmt: skip
 
 

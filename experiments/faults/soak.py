@@ -96,7 +96,16 @@ def epochs(trainings, folder, count):
     )  # fmt: skip
     taking = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: meter(epoch + 1))
     begun = time.monotonic()
-    resuming.fit(model, batches, 0, count, [*written, taking], steps_per_epoch=STEPS, verbose=0)
+    resuming.fit(
+        model,
+        batches,
+        0,
+        count,
+        [*written, taking],
+        steps_per_epoch=STEPS,
+        shuffle=False,
+        verbose=0,
+    )
     return time.monotonic() - begun, meter.taken
 
 
