@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_saliency import (
     checkpoints,
+    event_files,
     fields,
     files,
     folding,
@@ -125,7 +126,8 @@ class Panels(keras.callbacks.Callback):
         self.writer = None
 
     def on_train_begin(self, logs=None):
-        self.writer = tf.summary.create_file_writer(self.log_dir)
+        with event_files.writing(self.log_dir):
+            self.writer = tf.summary.create_file_writer(self.log_dir)
 
     def on_epoch_end(self, epoch, logs=None):
         if not _due(self, epoch):
@@ -135,18 +137,20 @@ class Panels(keras.callbacks.Callback):
             self._row(*shown)
             for shown in zip(self.examples, self.stimuli, self.densities, predictions, strict=True)
         ]
-        with self.writer.as_default(step=epoch):
-            for example, row in zip(self.examples, rows, strict=True):
-                name = f"stimulus, fixations, density, prediction, overlay/{example.name}"
-                tf.summary.image(name, row[None])
-        self.writer.flush()
+        with event_files.writing(self.log_dir):
+            with self.writer.as_default(step=epoch):
+                for example, row in zip(self.examples, rows, strict=True):
+                    name = f"stimulus, fixations, density, prediction, overlay/{example.name}"
+                    tf.summary.image(name, row[None])
+            self.writer.flush()
         width = max(row.shape[1] for row in rows)
         sheet = [np.pad(row, ((0, 6), (0, width - row.shape[1]), (0, 0))) for row in rows]
         path = os.path.join(self.pictures_dir, f"epoch_{epoch + 1:04d}.png")
         pictures.write_png(path, np.concatenate(sheet))
 
     def on_train_end(self, logs=None):
-        self.writer.close()
+        with event_files.writing(self.log_dir):
+            self.writer.close()
 
     def _row(self, example, stimulus, density, saliency_map):
         height, width = example.size

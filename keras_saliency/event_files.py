@@ -1,11 +1,13 @@
 """TensorBoard's curves, without a point twice or missing after a run was resumed."""
 
+import contextlib
 import glob
 import os
 
 import keras
 
 from keras_saliency import files
+from keras_saliency.errors import reason
 from keras_saliency.tensorflow_only import tf
 
 BATCH = "batch_"  # begins the names of values that are counted by steps; others, by epochs
@@ -36,10 +38,11 @@ class Scalars(keras.callbacks.Callback):
             _cut(path, epochs, steps)
 
     def on_train_begin(self, logs=None):
-        self.writers = {
-            name: tf.summary.create_file_writer(os.path.join(self.folder, name))
-            for name in ("train", "validation")
-        }
+        with writing(self.folder):
+            self.writers = {
+                name: tf.summary.create_file_writer(os.path.join(self.folder, name))
+                for name in ("train", "validation")
+            }
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
@@ -60,14 +63,25 @@ class Scalars(keras.callbacks.Callback):
             self._write("validation", "epoch_", judged, epoch)
 
     def on_train_end(self, logs=None):
-        for writer in self.writers.values():
-            writer.close()
+        with writing(self.folder):
+            for writer in self.writers.values():
+                writer.close()
 
     def _write(self, where, begin, values, step):
-        with self.writers[where].as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(begin + name, value)
-        self.writers[where].flush()
+        with writing(self.folder):
+            with self.writers[where].as_default(step=step):
+                for name, value in values.items():
+                    tf.summary.scalar(begin + name, value)
+            self.writers[where].flush()
+
+
+@contextlib.contextmanager
+def writing(folder: str):
+    """Of TensorFlow's errors makes the operating system's, which a script answers in one line."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(None, reason(error.message), folder) from error
 
 
 def _cut(path, epochs, steps):
@@ -85,7 +99,11 @@ def _cut(path, epochs, steps):
         whole = False
     if whole and len(kept) == records:
         return
-    with files.replacing(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
+    with (
+        writing(path),
+        files.replacing(path) as temporary,
+        tf.io.TFRecordWriter(temporary) as writer,
+    ):
         for record in kept:
             writer.write(record)
 

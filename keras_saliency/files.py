@@ -26,6 +26,10 @@ def replacing(path: str):
     Args:
         path: file or folder to write; its parent is made if it is missing.
 
+    Raises:
+        OSError: names `path` if it cannot be written, also where Python does not
+            know, as on a full disk.
+
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     with replacing(folder + "/a.txt") as path:
@@ -35,7 +39,11 @@ def replacing(path: str):
     """
     parent, name = os.path.split(os.path.abspath(path))
     os.makedirs(parent, exist_ok=True)
-    room = tempfile.mkdtemp(dir=parent, prefix=WRITING)
+    try:
+        room = tempfile.mkdtemp(dir=parent, prefix=WRITING)
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
     _rooms.add(room)
     # The name stays the same: Keras chooses the format by its ending.
     temporary, old = os.path.join(room, name), os.path.join(room, f".{name}-replaced")
@@ -52,6 +60,9 @@ def replacing(path: str):
             if os.path.isdir(old):
                 os.rename(old, path)
             raise
+    except OSError as error:
+        error.filename = error.filename or os.fspath(path)
+        raise
     finally:
         shutil.rmtree(room, ignore_errors=True)
         _rooms.discard(room)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 from keras_saliency import datasets, devices, loading, runs, stopping, strategies
-from keras_saliency.errors import InputError, printable
+from keras_saliency.errors import InputError, printable, reason
 
 
 class Parser(argparse.ArgumentParser):
@@ -166,7 +166,7 @@ def run(main) -> None:
     except OSError as error:
         if not error.filename:
             raise
-        sys.exit(_complain(f"{script}: {error.filename}: {error.strerror}"))
+        sys.exit(_complain(f"{script}: {error.filename}: {error.strerror or reason(error)}"))
     except KeyboardInterrupt:
         print(f"\n{script}: stopped", file=sys.stderr)
         sys.exit(130)

@@ -166,14 +166,11 @@ def logs_deleted(case, run_dir):
 def picture_deleted(case, run_dir):
     path = os.path.join(case.trainings.pictures, f"{case.dice.randrange(PICTURES)}.png")
     aside = f"{run_dir}-picture"
-    # Of what the first epoch has read, nothing is read again.
-    act = (lambda: os.rename(path, aside)) if case.dice.random() < 0.9 else (lambda: None)
-    step = case.dice.randint(1, STEPS - 1)
-    status, said = case.trainings.run(run_dir, step, act)
-    case.said.append((status, said.strip()))
-    case.halves += faulty_trainings.half_written(run_dir)
-    if os.path.exists(aside):
-        os.rename(aside, path)
+    try:
+        case.run(run_dir, lambda: os.rename(path, aside))
+    finally:
+        if os.path.exists(aside):
+            os.rename(aside, path)
     case.run(run_dir)
 
 

@@ -100,7 +100,7 @@ class Trainings:
         reached = checkpoints.last(os.path.join(run_dir, "checkpoints"))
         first = reached or checkpoints.last(self.begin)
         checkpoints.restore(first.path, self.model)
-        source = pipeline.load(self.examples, SIZE, SIGMA, lazy=True)
+        source = pipeline.load(self.examples, SIZE, SIGMA, cache_bytes=0)  # read anew each epoch
 
         def batches(epoch, step):
             found = pipeline.epochs(source, BATCH, seed=5, initial_epoch=epoch, initial_step=step)
