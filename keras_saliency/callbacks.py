@@ -22,6 +22,7 @@ from keras_saliency import (
     stopping,
     untrusted,
 )
+from keras_saliency.errors import InputError
 from keras_saliency.tensorflow_only import tf
 
 
@@ -82,10 +83,19 @@ class MetricsCSV(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         rows = []
         if os.path.isfile(self.path):
-            with untrusted.table(self.path) as file:
-                rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch + 1]
+            rows = [row for row in self._read() if int(row["epoch"]) < epoch + 1]
         values = {name: float(value) for name, value in (logs or {}).items()}
         files.write_csv(self.path, [*rows, {"epoch": epoch + 1, "phase": self.phase, **values}])
+
+    def _read(self):
+        try:
+            with untrusted.table(self.path) as file:
+                rows = list(csv.DictReader(file))
+            if all(row["epoch"].isdecimal() and None not in row for row in rows):
+                return rows
+        except (AttributeError, KeyError, ValueError, csv.Error):
+            pass
+        raise InputError(f"{self.path} is damaged: move it away, and go on with --resume")
 
 
 class Panels(keras.callbacks.Callback):

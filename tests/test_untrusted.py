@@ -52,6 +52,16 @@ def test_a_metrics_csv_that_is_written_on_keeps_its_numbers(tmp_path):
     assert text.splitlines()[1:] == [f"{i},content,-0.25,nan,-1e-07" for i in (1, 2, 3)]
 
 
+@pytest.mark.parametrize("text", ["", "loss\n1\n", "epoch,loss\nx,1\n", "epoch\n1,2\n", "\0\xff"])
+def test_a_damaged_metrics_csv_is_one_line(text, tmp_path):
+    (tmp_path / "metrics.csv").write_text(text, encoding="latin-1")
+    written = callbacks.MetricsCSV(str(tmp_path / "metrics.csv"), "content")
+    if not text:  # nothing is lost
+        return written.on_epoch_end(1, {"loss": 1.0})
+    with pytest.raises(InputError, match=r"metrics\.csv is damaged: move it away"):
+        written.on_epoch_end(1, {"loss": 1.0})
+
+
 @pytest.mark.parametrize("name", ["../a", "/a", "a/../../b", "C:\\a", "..\\a", ".", "", "a\0"])
 def test_names_that_lead_outside_are_refused(name):
     with pytest.raises(InputError, match=r"list\.json is refused: .* is no path below its folder"):

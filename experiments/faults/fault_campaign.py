@@ -247,18 +247,21 @@ def storms(folder, count, seed):
         def storm(ends=ends):
             if ends and time.monotonic() >= ends[0]:
                 ends.pop(0)
-                os.kill(runs.pid, signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(runs.pid, signal.SIGTERM)
             return False
 
         status = runs.run("juntingnet", run_dir, when=storm)
-        rooms = faulty_trainings.half_written(run_dir) if status == 143 else []
+        half = faulty_trainings.half_written(run_dir)
+        if status == -signal.SIGTERM:  # a second one, at once: what it wrote beside stays there
+            half = [path for path in half if ".writing-" not in path]
         resuming = ["--resume"] * os.path.isfile(os.path.join(run_dir, "config.json"))
         done = status == 0 or runs.run("juntingnet", run_dir, *resuming) == 0
         row["faults"] += 1
         row["stopped"] += status != 0
         row["resumed"] += done
         row["same"] += faulty_trainings.ends(run_dir) == expected
-        row["half"] += len(rooms) + len(faulty_trainings.half_written(run_dir))
+        row["half"] += len(half) + len(faulty_trainings.half_written(run_dir))
         print(f"storm {i + 1}/{count}: {row}", file=sys.stderr, flush=True)
     row["tracebacks"] = runs.said().count("Traceback")
     runs.close()
