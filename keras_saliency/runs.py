@@ -164,8 +164,7 @@ def reached_of_one_phase(args: argparse.Namespace, run_dir: str):
     """
     last = reached(args, run_dir)
     if last and (last.epoch, last.step) > (args.epochs, 0):
-        behind = f"{last.epoch} epochs behind it{' and more' if last.step else ''}"
-        raise InputError(f"{run_dir} has {behind}: --epochs cannot end before that")
+        raise InputError(f"{run_dir} has {last.behind}: --epochs cannot end before that")
     return last
 
 
