@@ -233,8 +233,11 @@ def callbacks_of(args, run_dir, final, test, sigma, best):
     from keras_saliency import callbacks
 
     predictions = os.path.join(run_dir, "predictions")
-    cadence = {"save_every": args.predict_every, "every": args.checkpoint_every}
-    cadence["minutes"] = args.checkpoint_minutes
+    cadence = {
+        "save_every": args.predict_every,
+        "every": args.checkpoint_every,
+        "minutes": args.checkpoint_minutes,
+    }
     return [
         keras.callbacks.LearningRateScheduler(learning_rates(args)),
         *([best] if args.patience else []),

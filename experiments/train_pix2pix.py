@@ -239,8 +239,11 @@ def callbacks_of(args, run_dir, gan, monitored, test, sigma):
             draw_epochs(run_dir, monitored[:SHOWN], predictions, scores)
 
     chief = strategies.is_chief(args.strategy)
-    cadence = {"save_every": args.save_every, "every": args.checkpoint_every}
-    cadence["minutes"] = args.checkpoint_minutes
+    cadence = {
+        "save_every": args.save_every,
+        "every": args.checkpoint_every,
+        "minutes": args.checkpoint_minutes,
+    }
     return [
         callbacks.Losses(args.show_every),
         *runs.callbacks(run_dir, "pix2pix", test, sigma, **cadence, log_every=args.show_every),

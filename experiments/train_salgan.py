@@ -136,8 +136,8 @@ def reached_of_two_phases(args, run_dir):
     fits = (content, 0) < place <= (end, 0) if in_adversarial(last) else place <= (content, 0)
     if not fits:
         raise InputError(
-            f"{run_dir} has {last.epoch} epochs behind it{' and more' if last.step else ''}, the "
-            f"last in its {last.phase} phase: --content-epochs and --epochs cannot end before that"
+            f"{run_dir} has {last.behind}, the last in its {last.phase} phase: --content-epochs "
+            "and --epochs cannot end before that"
         )
     return last
 

@@ -31,6 +31,11 @@ class Progress(NamedTuple):
     epoch: int
     step: int = 0
 
+    @property
+    def behind(self) -> str:
+        """How many epochs that is, in words for a message."""
+        return f"{self.epoch} epochs behind it{' and more' if self.step else ''}"
+
 
 def save(folder: str, model, phase: str, epoch: int, step: int = 0) -> None:
     """Writes `epoch_0001.npz` and so on, whole, and removes all but the last `KEPT`.
@@ -74,11 +79,11 @@ def last(folder: str) -> Progress | None:
     found = _found(folder)
     for path in reversed(found):
         try:
-            arrays = read(path)
+            arrays = read(path, "phase|epoch|step")
         except InputError as error:
             print(f"WARNING: {error}", file=sys.stderr)
             continue
-        if not {"phase", "epoch", "step"} <= arrays.keys():
+        if len(arrays) < 3:
             raise InputError(f"{path} is not a checkpoint of a run")
         return Progress(path, str(arrays["phase"]), int(arrays["epoch"]), int(arrays["step"]))
     if found:
@@ -119,8 +124,12 @@ def write(path: str, **arrays) -> None:
     files.flush_names(os.path.dirname(os.path.abspath(path)))
 
 
-def read(path: str) -> dict:
-    """All arrays of a file that `write` wrote; all are read before any is used.
+def read(path: str, names: str = ".*") -> dict:
+    """The arrays of a file that `write` wrote; all are read before any is used.
+
+    Args:
+        path: the file, which is checked as a whole.
+        names: regular expression of those that are wanted.
 
     Raises:
         InputError: if it is damaged: a single byte that changed is noticed.
@@ -135,7 +144,8 @@ def read(path: str) -> dict:
         untrusted.check_zip(path)
         # What follows on a zip's own end is passed over.
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            wanted = (name for name in arrays.files if re.fullmatch(names, name))
+            return {name: arrays[name] for name in wanted}
     except (PermissionError, FileNotFoundError, InputError):
         raise
     except Exception as error:  # a zip that is none raises half a dozen kinds
@@ -153,8 +163,8 @@ def _digest(path, size):
 
 
 def _put(path, letter, variables):
-    arrays = read(path)
-    values = [arrays[name] for name in arrays if re.fullmatch(rf"{letter}\d+", name)]
+    arrays = read(path, rf"{letter}\d+")
+    values = list(arrays.values())
     if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
         raise InputError(f"{path} is of another network or other optimizers than these")
     for i, variable in enumerate(variables):

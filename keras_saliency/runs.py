@@ -163,8 +163,7 @@ def reached_of_one_phase(args: argparse.Namespace, run_dir: str):
     """
     last = reached(args, run_dir)
     if last and (last.epoch, last.step) > (args.epochs, 0):
-        behind = f"{last.epoch} epochs behind it{' and more' if last.step else ''}"
-        raise InputError(f"{run_dir} has {behind}: --epochs cannot end before that")
+        raise InputError(f"{run_dir} has {last.behind}: --epochs cannot end before that")
     return last
 
 
@@ -229,16 +228,26 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
 
     Returns: the table of scores, Markdown.
     """
-    from keras_saliency import evaluation, export, folding, pictures, prediction, reports, tables
+    from keras_saliency import (
+        engines,
+        evaluation,
+        export,
+        folding,
+        pictures,
+        prediction,
+        reports,
+        tables,
+    )
     from keras_saliency.truths import Truths
 
-    final = export.float32_copy(generator)
+    final = folding.plain(export.float32_copy(generator))
     with files.replacing(os.path.join(run_dir, "model.keras")) as temporary:
-        folding.plain(final).save(temporary)
+        final.save(temporary)
     export.saved_model(final, os.path.join(run_dir, "saved_model", "1"))
     truths = Truths(test, "mit", sigma)
     seen = []
-    predicted = prediction.saliency_maps(final, map(pictures.of, test))
+    judged = engines.frozen_for(final, len(test))  # as evaluate.py does
+    predicted = prediction.saliency_maps(judged, map(pictures.of, test))
     scored = {name: evaluation.score(_noting(predicted, seen), truths)}
     if len(test) > 1 and evaluation.sameness(seen) > ALIKE:
         print("WARNING: the maps are nearly the same whatever the picture: a center bias, no more")
@@ -255,7 +264,7 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
         os.path.join(drawn, "extremes.png"),
         truths,
         scored[name],
-        lambda chosen: prediction.saliency_maps(final, map(pictures.of, chosen)),
+        lambda chosen: prediction.saliency_maps(judged, map(pictures.of, chosen)),
     )
     return table
 

@@ -87,11 +87,14 @@ def test_sigterm_saves_the_step_and_says_how_to_go_on(runs, whole, tmp_path):
 def test_a_signal_while_it_loads_ends_it_in_silence(signum, seconds, tmp_path):
     # A shell may have Ctrl-C ignored in what it runs in the background.
     code = "import signal, runpy, sys; signal.signal(2, signal.default_int_handler); "
+    code += "from keras_saliency import stopping; stopping.listen(); print('listens', flush=True); "
     code += "sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv[1]); sys.argv.pop(1); "
     code += "runpy.run_path(sys.argv[0], run_name='__main__')"
     folder = os.path.dirname(train_salgan.__file__)
     command = [sys.executable, "-c", code, train_salgan.__file__, folder, "--run-dir", "run"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=tmp_path, text=True, **pipes)
+    assert process.stdout.readline() == "listens\n"
     time.sleep(seconds)
     process.send_signal(signum)
     _, said = process.communicate()
