@@ -142,7 +142,8 @@ def main(argv=None):
     saved = os.path.join(run_dir, "best.npz")
     best = early_stopping.Best(saved, "val_data_loss", args.patience, done, saves=chief)
     augmentation = {"mirror": args.mirror, "zoom": args.zoom, "color": args.color}
-    stopped = args.patience and done - best.epoch >= args.patience
+    validated = done % args.validate_every == 0  # it stops after no other epoch
+    stopped = args.patience and validated and done - best.epoch >= args.patience
     if done < args.epochs and not stopped:
         if args.strategy == "none":
             steps = pipeline.steps_per_epoch(train, args.batch_size)

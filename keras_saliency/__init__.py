@@ -75,6 +75,7 @@ _SUBMODULES = (
     "prediction",
     "progress",
     "protocols",
+    "provenance",
     "recipes",
     "regularizers",
     "replicas",

@@ -5,8 +5,6 @@ import functools
 import os
 import time
 
-import PIL
-
 from keras_saliency import (
     bulk,
     engines,
@@ -16,8 +14,8 @@ from keras_saliency import (
     outputs,
     pictures,
     prediction,
+    provenance,
     resizing,
-    runs,
     stores,
 )
 from keras_saliency.errors import InputError
@@ -75,13 +73,8 @@ def _predict(job, model, name):
             errors += [[picture.name, problem] for problem in problems]
             if truth:
                 rows[picture.index] = row
-    said = {"pictures": count, "errors": sorted(errors), "versions": versions()}
+    said = {"pictures": count, "errors": sorted(errors), "versions": provenance.versions()}
     return said, [rows[index] for index in sorted(rows)]
-
-
-def versions() -> dict[str, str]:
-    """Of what computes the maps, on this machine."""
-    return {**runs.versions(), "pillow": PIL.__version__}
 
 
 def _maker(job, truth, made):

@@ -86,6 +86,8 @@ class MetricsCSV(keras.callbacks.Callback):
             rows = [row for row in self._read() if int(row["epoch"]) < epoch + 1]
         values = {name: float(value) for name, value in (logs or {}).items()}
         files.write_csv(self.path, [*rows, {"epoch": epoch + 1, "phase": self.phase, **values}])
+        # Else a power cut might leave the checkpoint that follows, and not this row.
+        files.flush_names(os.path.dirname(os.path.abspath(self.path)))
 
     def _read(self):
         try:

@@ -4,6 +4,7 @@ Keras' own ways leave the state of random layers behind, write in place, and kno
 of whole epochs alone. The last 32 bytes of a file are the SHA-256 of the rest.
 """
 
+import contextlib
 import glob
 import hashlib
 import os
@@ -71,25 +72,30 @@ def save(folder: str, model, phase: str, epoch: int, step: int = 0) -> None:
 def last(folder: str) -> Progress | None:
     """The newest checkpoint that is not damaged, or None if there is none at all.
 
-    Of those that are damaged it says so on stderr.
+    Those that are damaged are named on stderr and get another ending, `.damaged`: they
+    must not count among the last `KEPT`.
 
     Raises:
         InputError: if each is damaged.
     """
-    found = _found(folder)
+    found, damaged = _found(folder), []
     for path in reversed(found):
         try:
             arrays = read(path, "phase|epoch|step")
         except InputError as error:
             print(f"WARNING: {error}", file=sys.stderr)
+            damaged.append(path)
             continue
         if len(arrays) < 3:
             raise InputError(f"{path} is not a checkpoint of a run")
+        for each in damaged:
+            with contextlib.suppress(OSError):
+                os.replace(each, each + ".damaged")
         return Progress(path, str(arrays["phase"]), int(arrays["epoch"]), int(arrays["step"]))
     if found:
         raise InputError(
-            f"{found[-1]} is damaged, as is every checkpoint beside it: begin the run anew, with "
-            "another --run-dir"
+            f"{found[-1]} is damaged or of an older version, as is every checkpoint beside it: "
+            "begin the run anew, with another --run-dir"
         )
     return None
 

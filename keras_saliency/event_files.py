@@ -86,26 +86,27 @@ def writing(folder: str):
 
 def _cut(path, epochs, steps):
     """Writes an event file anew without what is beyond, or was cut off in the middle."""
-    records, kept, whole = 0, [], True
-    try:
-        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
-            records += 1
-            event = tf.compat.v1.Event.FromString(record)
-            if all(
-                _is_before(value.tag, event.step, epochs, steps) for value in event.summary.value
-            ):
-                kept.append(record)
-    except tf.errors.DataLossError:
-        whole = False
-    if whole and len(kept) == records:
+    if all(keep for _, keep in _records(path, epochs, steps)):
         return
     with (
         writing(path),
         files.replacing(path) as temporary,
         tf.io.TFRecordWriter(temporary) as writer,
     ):
-        for record in kept:
-            writer.write(record)
+        for record, keep in _records(path, epochs, steps):
+            if keep:
+                writer.write(record)
+
+
+def _records(path, epochs, steps):
+    """Each record and whether it stays; one at a time, as there are pictures among them."""
+    try:
+        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            tags = (value.tag for value in event.summary.value)
+            yield record, all(_is_before(tag, event.step, epochs, steps) for tag in tags)
+    except tf.errors.DataLossError:  # the rest was cut off
+        yield b"", False
 
 
 def _is_before(tag, step, epochs, steps):

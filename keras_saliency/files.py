@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import glob
 import io
 import json
 import os
@@ -12,7 +13,9 @@ from keras_saliency import untrusted
 from keras_saliency.errors import InputError
 
 WRITING = ".writing-"  # begins the name of a folder of what is not complete
+REPLACED = "-replaced"  # ends the name in there of the folder that was there before
 _rooms = set()  # such folders of this process
+_held = {}  # folder to the descriptor that locks it
 
 
 @contextlib.contextmanager
@@ -46,7 +49,7 @@ def replacing(path: str):
         raise
     _rooms.add(room)
     # The name stays the same: Keras chooses the format by its ending.
-    temporary, old = os.path.join(room, name), os.path.join(room, f".{name}-replaced")
+    temporary, old = os.path.join(room, name), os.path.join(room, f".{name}{REPLACED}")
     try:
         yield temporary
         _flush(temporary)
@@ -71,20 +74,62 @@ def replacing(path: str):
 def abandon() -> None:
     """Removes what this process has begun to write: it is about to end."""
     for room in list(_rooms):
-        shutil.rmtree(room, ignore_errors=True)
+        _discard(room)
 
 
 def clean(folder: str) -> None:
-    """Removes what killed processes had begun to write, in a folder and in those within."""
+    """Removes what killed processes had begun to write, in a folder and in those within.
+
+    No other process may be writing there: see `hold`.
+    """
     for parent, names, _ in os.walk(folder):
         for name in names:
             if name.startswith(WRITING):
-                shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+                _discard(os.path.join(parent, name))
         names[:] = [name for name in names if not name.startswith(WRITING)]
+
+
+def _discard(room):
+    """Removes a folder of what is not complete, but puts back what was already moved into it."""
+    for old in glob.glob(os.path.join(glob.escape(room), ".*" + REPLACED)):
+        name = os.path.basename(old)[1 : -len(REPLACED)]
+        place = os.path.join(os.path.dirname(room), name)
+        if not os.path.exists(place):
+            with contextlib.suppress(OSError):
+                os.rename(old, place)
+    shutil.rmtree(room, ignore_errors=True)
+
+
+def hold(folder: str) -> None:
+    """Keeps other processes from writing in a folder until this one ends.
+
+    On Windows, and where the file system has no locks of folders, nothing happens.
+
+    Raises:
+        InputError: if another one holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return
+    place = os.path.realpath(folder)
+    if place in _held:
+        return
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _held[place] = descriptor  # the lock lasts while it is open
+    except BlockingIOError:
+        os.close(descriptor)
+        raise InputError(f"{folder} is written by another process, which still runs") from None
+    except OSError:
+        os.close(descriptor)
 
 
 def flush_names(folder: str) -> None:
     """Sees to it that a folder's new and removed names are on the disk."""
+    if os.name == "nt":  # which opens no folders
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -8,6 +8,9 @@ import hashlib
 import os
 import sys
 
+import numpy as np
+
+from keras_saliency import provenance
 from keras_saliency.errors import InputError
 
 
@@ -19,28 +22,34 @@ def of(args, model, *splits: list) -> dict:
         model: `keras.Model` that is trained.
         *splits: lists of `Example`, trained on and judged by.
     """
-    import keras
     import tensorflow as tf
 
-    found = hashlib.sha256()
-    for split in splits:
-        for example in split:
-            index = example.name, tuple(map(int, example.size)), len(example.fixations)
-            found.update(f"{index}\n".encode(errors="backslashreplace"))
-        found.update(b"\n")
     return {
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "precision": args.precision,
         "jit": bool(model.jit_compile),
-        "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
+        "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),  # which is TensorFlow's default
+        **provenance.versions(),
         "batch size": args.batch_size,
         "strategy": args.strategy,
         "devices": model.distribute_strategy.num_replicas_in_sync,
-        "GPUs": [_name(gpu) for gpu in tf.config.list_physical_devices("GPU")],
-        "dataset": found.hexdigest(),
+        "GPUs": [_name(gpu) for gpu in tf.config.get_visible_devices("GPU")],
+        "dataset": _hash(splits),
     }
+
+
+def _hash(splits):
+    """Of the pictures' names, sizes and bytes in their files, and of the fixations."""
+    found = hashlib.sha256()
+    for split in splits:
+        for example in split:
+            paths = (example.image_path, example.density_path)
+            stored = [os.path.getsize(path) for path in paths if path and os.path.isfile(path)]
+            index = example.name, tuple(map(int, example.size)), len(example.fixations), stored
+            found.update(f"{index}\n".encode(errors="backslashreplace"))
+            found.update(np.ascontiguousarray(example.fixations, "<f4").tobytes())
+        found.update(b"\n")
+    return found.hexdigest()
 
 
 def compare(run_dir: str, recorded: dict, found: dict) -> None:

@@ -52,15 +52,18 @@ class Parts(keras.callbacks.CallbackList):
 
     def on_train_batch_end(self, batch, logs=None):
         batch += self.skipped
+        asked = stopping.look()
         super().on_train_batch_end(batch, logs)
-        if batch + 1 < self.params["steps"]:  # else the epoch is ended too
+        if asked and batch + 1 < self.params["steps"]:  # else the epoch is ended too
             stopping.check()
 
     def on_epoch_end(self, epoch, logs=None):
+        asked = stopping.look()
         super().on_epoch_end(epoch, logs)
         self.skipped = 0
         self.ends = epoch + 1 == self.params["epochs"] or self.model.stop_training
-        stopping.check()
+        if asked:
+            stopping.check()
 
     def on_train_end(self, logs=None):
         if self.ends:
@@ -114,10 +117,12 @@ def _at_once(model, steps):
     """In here the steps that Keras takes at once divide `steps`: else it would take more."""
     usual = model.steps_per_execution
     model.steps_per_execution = math.gcd(usual, steps)
-    yield
-    if model.steps_per_execution != usual:
-        model.steps_per_execution = usual
-        model.train_function = model.test_function = None  # which have it in them
+    try:
+        yield
+    finally:
+        if model.steps_per_execution != usual:
+            model.steps_per_execution = usual
+            model.train_function = model.test_function = None  # which have it in them
 
 
 def _put_back_metrics(path, model):

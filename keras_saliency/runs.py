@@ -3,12 +3,17 @@
 import argparse
 import datetime
 import os
-import platform
-import subprocess
 import sys
 
-import keras_saliency
-from keras_saliency import checkpoints, files, fingerprints, stopping, strategies, untrusted
+from keras_saliency import (
+    checkpoints,
+    files,
+    fingerprints,
+    provenance,
+    stopping,
+    strategies,
+    untrusted,
+)
 from keras_saliency.errors import InputError
 
 PANEL_PICTURES = 4
@@ -38,6 +43,8 @@ def create(args: argparse.Namespace, name: str) -> str:
     names = os.listdir(run_dir) if os.path.isdir(run_dir) else []
     if not args.resume and any(not name.startswith(files.WRITING) for name in names):
         raise InputError(f"{run_dir} is not empty: give --resume to go on with it, or another name")
+    if names:
+        files.hold(run_dir)
     files.clean(run_dir)  # of a process that was killed
     print(f"run folder: {run_dir}")
     return run_dir
@@ -56,14 +63,14 @@ def write_config(
     """
     if not strategies.is_chief(args.strategy):
         return
-    fingerprint = {**(fingerprint or {}), "processor": processor()}
+    fingerprint = {**(fingerprint or {}), "processor": provenance.processor()}
     arguments = {key: value for key, value in vars(args).items() if key != "resume"}
     start = {
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-        "git_commit": _git_commit(),
-        "versions": versions(),
-        "machine": {"processor": processor(), "cores": os.cpu_count()},
+        "git_commit": provenance.git_commit(),
+        "versions": provenance.versions(),
+        "machine": {"processor": provenance.processor(), "cores": os.cpu_count()},
         "fingerprint": fingerprint,
     }
     if args.resume:
@@ -76,22 +83,8 @@ def write_config(
         arguments["data_dir"] = os.path.abspath(arguments["data_dir"])
     config["arguments"] = {**arguments, "run_dir": run_dir}
     files.write_json(os.path.join(run_dir, "config.json"), config)
+    files.hold(run_dir)
     stopping.can_go_on(run_dir)
-
-
-def versions() -> dict[str, str]:
-    """Of what computes."""
-    import keras
-    import numpy
-    import tensorflow as tf
-
-    return {
-        "keras_saliency": keras_saliency.__version__,
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-        "numpy": numpy.__version__,
-    }
 
 
 def recorded_arguments(run_dir: str) -> dict:
@@ -285,22 +278,3 @@ def _read_config(run_dir):
         raise InputError(f"no such file: {path}; there is no run to resume") from None
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error})") from error
-
-
-def processor() -> str:
-    """The processor's name, for tables of times."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = (line.split(":", 1)[1].strip() for line in file if "model name" in line)
-            return next(names, platform.processor())
-    except OSError:
-        return platform.processor()
-
-
-def _git_commit():
-    folder = os.path.dirname(os.path.abspath(__file__))
-    command = ["git", "-C", folder, "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

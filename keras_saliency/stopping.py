@@ -7,6 +7,7 @@ is made, which `check` looks at after every step; else the process ends there.
 
 import contextlib
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -17,7 +18,7 @@ from keras_saliency import files
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_state = types.SimpleNamespace(asked=None, training=False, command="")
+_state = types.SimpleNamespace(asked=None, seen=False, training=False, command="")
 
 
 class Stopped(BaseException):
@@ -56,14 +57,37 @@ def deferred():
     check()
 
 
+def look() -> bool:
+    """Looks whether a signal waits; `asked` says so until the next look.
+
+    One that comes while the step is saved must not end training: it came too late to be
+    saved because of it.
+    """
+    _state.seen = _state.asked is not None
+    if _state.seen:
+        _drop_broken_pipe()
+    return _state.seen
+
+
 def asked() -> bool:
-    """Whether a signal waits."""
-    return _state.asked is not None
+    """Whether a signal waited at the last look."""
+    return _state.seen
+
+
+def _drop_broken_pipe():
+    """Throws stdout away if nobody reads it: Ctrl-C ends `| tee log` before training ends."""
+    with contextlib.suppress(AttributeError, OSError):  # Windows knows no poll
+        poll = select.poll()
+        poll.register(1, 0)
+        if any(event & select.POLLERR for _, event in poll.poll(0)):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.close(nowhere)
 
 
 def check() -> None:
     """Raises `Stopped` if a signal waits."""
-    if asked():
+    if _state.asked is not None:
         raise Stopped(_state.asked)
 
 
@@ -77,7 +101,8 @@ def _answer(signum, frame):
     if _state.training:
         _state.asked = signum
         for each in SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+            if signal.getsignal(each) is _answer:
+                signal.signal(each, signal.SIG_DFL)
         _say(f"\n{signal.Signals(signum).name}: stops after this step; once more stops at once\n")
         return
     # Buffered output may be in the middle of its own work.

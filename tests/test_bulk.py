@@ -16,7 +16,16 @@ import pytest
 import tensorflow as tf
 from test_worklists import record, write_records
 
-from keras_saliency import bulk, bulk_shards, engines, models, outputs, prediction, worklists
+from keras_saliency import (
+    bulk,
+    bulk_shards,
+    engines,
+    models,
+    outputs,
+    prediction,
+    provenance,
+    worklists,
+)
 from keras_saliency.errors import InputError
 
 
@@ -190,8 +199,8 @@ def test_the_readers_example_leaves_old_shards_out(photos, telling):
 def test_versions_that_differ_are_in_the_manifest(photos, telling, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(model=bulk_files.Telling(last=1))
-    known = bulk_shards.versions()
-    monkeypatch.setattr(bulk_shards, "versions", lambda: {**known, "keras": "9.9"})
+    known = provenance.versions()
+    monkeypatch.setattr(provenance, "versions", lambda: {**known, "keras": "9.9"})
     run()
     with open("out/manifest.json", encoding="utf-8") as file:
         said = json.load(file)["versions"]

@@ -34,7 +34,7 @@ def source():
 
 
 class Told(keras.callbacks.Callback):
-    """Notes what it is told; lets `at` happen after a number of steps."""
+    """Notes what it is told; lets `at` happen in the step of a number, from 1."""
 
     def __init__(self, at=None):
         super().__init__()
@@ -46,9 +46,11 @@ class Told(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self.events.append("end")
 
+    def on_train_batch_begin(self, batch, logs=None):
+        self.at.get(1 + sum(isinstance(event, int) for event in self.events), lambda: None)()
+
     def on_train_batch_end(self, batch, logs=None):
         self.events.append(batch)
-        self.at.get(sum(isinstance(event, int) for event in self.events), lambda: None)()
 
     def on_epoch_end(self, epoch, logs=None):
         self.events.append((epoch, logs))
@@ -74,8 +76,23 @@ def cut_off(folder, source, after, at_once=1):
         with pytest.raises(stopping.Stopped):
             fit(network(), source, listed, at_once=at_once)
     finally:
-        stopping._state.asked = None
+        stopping._state.asked, stopping._state.seen = None, False
     return told
+
+
+def test_a_signal_that_comes_while_a_step_is_saved_waits_for_the_next(tmp_path, source):
+    class Asking(callbacks.Checkpoints):
+        def _save(self, epoch, step=0):
+            super()._save(epoch, step)
+            stopping._state.asked = 15
+
+    listed = [Asking(str(tmp_path), "one", minutes=0)]
+    try:
+        with pytest.raises(stopping.Stopped):
+            fit(network(), source, listed)
+    finally:
+        stopping._state.asked, stopping._state.seen = None, False
+    assert checkpoints.last(str(tmp_path))[2:] == (0, 2)
 
 
 @pytest.mark.parametrize(("after", "at_once", "then"), [(8, 1, 1), (4, 2, 3), (13, 1, 1)])
@@ -115,6 +132,15 @@ def saved(folder, *places):
     for epoch, step in places:
         checkpoints.save(str(folder), network(), "one", epoch, step)
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_damaged_one_does_not_count_among_the_two(tmp_path, capsys):
+    saved(tmp_path, (1, 0), (1, 4))
+    (tmp_path / "epoch_0001_step_00000004.npz").write_bytes(b"damaged")
+    assert checkpoints.last(str(tmp_path))[2:] == (1, 0)
+    assert "is damaged" in capsys.readouterr().err
+    names = saved(tmp_path, (2, 0))
+    assert names == ["epoch_0001.npz", "epoch_0001_step_00000004.npz.damaged", "epoch_0002.npz"]
 
 
 def test_the_last_two_stay_whatever_they_are_of(tmp_path):

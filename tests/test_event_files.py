@@ -1,9 +1,8 @@
 """TensorBoard's curves of a run that was cut off and resumed."""
 
 import tensorflow as tf
-from checks import refused
 
-from keras_saliency import event_files, fingerprints
+from keras_saliency import event_files
 
 
 def written(folder, first, last, cut=None):
@@ -49,16 +48,3 @@ def test_what_is_not_touched_is_not_written_anew(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/events*")}
     event_files.Scalars(str(tmp_path)).forget(2, 4)
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/events*")}
-
-
-def test_a_fingerprint_that_differs_is_told_and_other_pictures_are_refused(capsys):
-    begun = {"threads": 2, "oneDNN": "default", "dataset": "1f"}
-    fingerprints.compare("runs/a", begun, begun | {"new": 3})
-    fingerprints.compare("runs/a", {}, begun)
-    assert not capsys.readouterr().err
-    fingerprints.compare("runs/a", begun, begun | {"threads": 4})
-    said = capsys.readouterr().err
-    assert "WARNING" in said and "threads 2 then, 4 now" in said and "oneDNN" not in said
-    refused(
-        lambda: fingerprints.compare("runs/a", begun, begun | {"dataset": "2e"}), "other pictures"
-    )

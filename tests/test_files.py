@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -156,3 +158,29 @@ def test_csv_columns_are_the_union_in_order_of_appearance(tmp_path):
 def test_a_name_that_is_no_text_can_be_written(tmp_path):
     files.write_csv(str(tmp_path / "a.csv"), [{"image": os.fsdecode(b"caf\xe9.jpg")}])
     assert (tmp_path / "a.csv").read_text() == "image\ncaf\\udce9.jpg\n"
+
+
+@pytest.mark.parametrize("end", [files.abandon, lambda: files.clean("runs")])
+def test_a_folder_that_was_being_replaced_is_put_back(tmp_path, monkeypatch, end):
+    """A kill between two renames: the old one has gone, the new one has not come."""
+    monkeypatch.chdir(tmp_path)
+    make_folder("runs/1", a="old")
+    make_folder("runs/.writing-x/1", a="new")
+    os.rename("runs/1", "runs/.writing-x/.1-replaced")
+    monkeypatch.setattr(files, "_rooms", {"runs/.writing-x"})
+    end()
+    assert os.listdir("runs") == ["1"]
+    assert (tmp_path / "runs" / "1" / "a").read_text() == "old"
+
+
+def test_two_processes_do_not_write_one_folder(tmp_path):
+    program = f"from keras_saliency import files; files.hold({str(tmp_path)!r}); print('held')"
+
+    def second():
+        return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    files.hold(str(tmp_path))
+    files.hold(str(tmp_path))  # this one may as often as it likes
+    assert "is written by another process" in second().stderr
+    os.close(files._held.pop(os.path.realpath(tmp_path)))
+    assert second().stdout == "held\n"

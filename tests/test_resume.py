@@ -14,6 +14,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(train_salgan.__file__), "faults"
 
 import killing
 
+from keras_saliency import checkpoints
+
 OFTEN = ["--checkpoint-minutes", "0.000001"]  # after every step
 
 
@@ -70,9 +72,10 @@ def test_a_killed_run_ends_as_if_it_had_not_been(name, moments, runs, whole, tmp
 
 def test_sigterm_saves_the_step_and_says_how_to_go_on(runs, whole, tmp_path):
     run_dir, name = str(tmp_path / "run"), "juntingnet"
-    when = killing.appears(run_dir, "epoch_0001_step*")
-    status = runs.run(name, run_dir, *OFTEN, when=when, signum=signal.SIGTERM)
+    when = killing.appears(run_dir, "epoch_0001.npz")  # nothing else is saved for ten minutes
+    status = runs.run(name, run_dir, when=when, signum=signal.SIGTERM)
     assert status == 128 + signal.SIGTERM
+    assert checkpoints.last(os.path.join(run_dir, "checkpoints")).step > 0
     script = os.path.join("experiments", "train_juntingnet.py")
     last = runs.said().splitlines()[-1]
     assert last.startswith("train_juntingnet.py: stopped; go on with: ")
@@ -99,3 +102,26 @@ def test_a_signal_while_it_loads_ends_it_in_silence(signum, seconds, tmp_path):
     process.send_signal(signum)
     _, said = process.communicate()
     assert process.returncode in (128 + signum, -signum) and "Traceback" not in said
+
+
+def test_nobody_reads_what_it_says_any_more():
+    """`python train.py | tee log` and Ctrl-C, which ends tee first."""
+    program = """
+import os, sys
+from keras_saliency import stopping, training
+stopping.listen()
+def main():
+    with stopping.deferred():
+        sys.stdin.readline()
+        os.kill(os.getpid(), 2)
+        stopping.look()
+        print("saved", "." * 100_000, flush=True)
+training.run(main)
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", program], text=True, **pipes)
+    process.stdout.close()
+    process.stdin.write("\n")
+    process.stdin.close()
+    said = process.stderr.read()
+    assert process.wait() == 130 and "BrokenPipe" not in said

@@ -216,9 +216,10 @@ def main():
         make_model(model, args.network)
         make_records(records, photos)
         return
-    from keras_saliency import runs
+    from keras_saliency import provenance
 
-    print(f"{runs.processor()}, {os.cpu_count()} cores, {args.network}, {args.pictures} pictures\n")
+    machine = f"{provenance.processor()}, {os.cpu_count()} cores"
+    print(f"{machine}, {args.network}, {args.pictures} pictures\n")
     with tempfile.TemporaryDirectory() as folder:
         if not measure(pathlib.Path(folder), args.pictures, args.network):
             sys.exit(1)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_saliency import runs
+from keras_saliency import provenance
 
 LEAST_SECONDS, BLOCKS = 0.2, 5  # of a block of calls, and how many are measured
 
@@ -38,7 +38,7 @@ class Device:
             details = module.config.experimental.get_device_details
             name = details(gpus[0])["device_name"] if gpus else ""
         self.place = "cuda" if self.gpu else "cpu"
-        self.name = name if self.gpu else runs.processor()
+        self.name = name if self.gpu else provenance.processor()
         self.module = module
 
     def wait(self, result):

@@ -190,9 +190,9 @@ def hand_over(rows):
 
 def machine(*packages):
     """Processor, cores, and the versions of Python and of what is measured."""
-    from keras_saliency import runs
+    from keras_saliency import provenance
 
     there = {distribution.name for distribution in importlib.metadata.distributions()}
     versions = [f"{name} {importlib.metadata.version(name)}" for name in packages if name in there]
     python = f"Python {platform.python_version()}"
-    return ", ".join([runs.processor(), f"{os.cpu_count()} cores", python, *versions])
+    return ", ".join([provenance.processor(), f"{os.cpu_count()} cores", python, *versions])

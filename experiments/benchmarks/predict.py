@@ -121,7 +121,7 @@ def main():
         found = made[what](*rest) if what in made else time_work(args.pictures, *rest)
         print(json.dumps(found))
         return
-    from keras_saliency import runs
+    from keras_saliency import provenance
 
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "pillow", "numpy")
@@ -130,7 +130,9 @@ def main():
         model = os.path.join(folder, "model.keras")
         precision = timed(args, "model", model)
         python = platform.python_version()
-        print(f"{runs.processor()}, {os.cpu_count()} cores, {python}, {versions}; {precision}\n")
+        print(
+            f"{provenance.processor()}, {os.cpu_count()} cores, {python}, {versions}; {precision}\n"
+        )
         report(args, model)
 
 

@@ -177,10 +177,10 @@ def main():
     if args.in_pysaliency:
         print(json.dumps(time_pysaliency(args.pictures)))
         return
-    from keras_saliency import runs
+    from keras_saliency import provenance
 
     print(
-        f"{runs.processor()}, {os.cpu_count()} cores; Python {sys.version.split()[0]}, "
+        f"{provenance.processor()}, {os.cpu_count()} cores; Python {sys.version.split()[0]}, "
         f"NumPy {np.__version__}; {SIZE[0]}x{SIZE[1]}, {FIXATIONS} fixations a picture"
     )
     if args.pysaliency:

@@ -81,7 +81,7 @@ class Trainings:
             fault that it does not answer, the traceback.
         """
         said = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
-        stopping._state.asked = None
+        stopping._state.asked, stopping._state.seen = None, False
         stopping.listen()
         status = 0
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
@@ -92,7 +92,7 @@ class Trainings:
             except BaseException:
                 traceback.print_exc()
                 status = 1
-        stopping._state.asked = None
+        stopping._state.asked, stopping._state.seen = None, False
         return status, said.buffer.getvalue().decode()
 
     def _main(self, run_dir, step, act):

@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+LONGEST = 900  # seconds of one process: one that hangs is killed
 
 
 class Runs:
@@ -43,12 +45,16 @@ class Runs:
         self.server.stdin.write(json.dumps(request) + "\n")
         self.server.stdin.flush()
         self.pid = pid = int(self.server.stdout.readline())
+        limit = threading.Timer(LONGEST, os.kill, (pid, signal.SIGKILL))
+        limit.start()
         while when and os.path.exists(f"/proc/{pid}") and not _ended(pid):
             if when():
                 os.kill(pid, signum)
                 break
             time.sleep(0.0005)
-        return int(self.server.stdout.readline())
+        status = int(self.server.stdout.readline())
+        limit.cancel()
+        return status
 
     def said(self):
         """All that the runs have written."""
