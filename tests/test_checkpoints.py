@@ -134,15 +134,6 @@ def saved(folder, *places):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_damaged_one_does_not_count_among_the_two(tmp_path, capsys):
-    saved(tmp_path, (1, 0), (1, 4))
-    (tmp_path / "epoch_0001_step_00000004.npz").write_bytes(b"damaged")
-    assert checkpoints.last(str(tmp_path))[2:] == (1, 0)
-    assert "is damaged" in capsys.readouterr().err
-    names = saved(tmp_path, (2, 0))
-    assert names == ["epoch_0001.npz", "epoch_0001_step_00000004.npz.damaged", "epoch_0002.npz"]
-
-
 def test_the_last_two_stay_whatever_they_are_of(tmp_path):
     names = saved(tmp_path, (9999, 0), (10000, 0), (10000, 3))
     assert names == ["epoch_10000.npz", "epoch_10000_step_00000003.npz"]
@@ -169,8 +160,10 @@ def test_of_a_damaged_one_the_one_before_is_used(tmp_path, capsys):
     newest.write_bytes(newest.read_bytes()[:-9])
     assert checkpoints.last(str(tmp_path))[1:] == ("one", 1, 0)
     assert f"WARNING: {newest} is damaged" in capsys.readouterr().err
-    # It must not push out a good one.
-    assert saved(tmp_path, (1, 2)) == ["epoch_0001.npz", "epoch_0001_step_00000002.npz"]
+    # It must not push out a good one, neither a newer nor an older.
+    assert saved(tmp_path, (1, 2), (2, 0)) == [
+        "epoch_0001_step_00000002.npz", "epoch_0001_step_00000005.npz.damaged", "epoch_0002.npz",
+    ]  # fmt: skip
     for path in tmp_path.iterdir():
         path.write_bytes(b"")
     refused(lambda: checkpoints.last(str(tmp_path)), "every checkpoint", "--run-dir")
