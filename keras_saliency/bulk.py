@@ -27,7 +27,6 @@ from keras_saliency.truths import Truths
 LISTS, MAPS, SCORES, DONE = "lists", "maps", "scores", "done"
 TODO, MANIFEST, ERRORS, TABLE = "todo.json", "manifest.json", "errors.csv", "scores.csv"
 TOGETHER = 16  # small files written or read at a time: a store takes long for each
-# With these a table program takes a cell for a formula, which a picture's name must not be.
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,7 +72,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(name, moments, runs, whole, tmp
 
 def test_sigterm_saves_the_step_and_says_how_to_go_on(runs, whole, tmp_path):
     run_dir, name = str(tmp_path / "run"), "juntingnet"
-    when = killing.appears(run_dir, "epoch_0001.npz")  # nothing else is saved for ten minutes
+    when = killing.appears(run_dir, "epoch_0002.npz")  # nothing else is saved for ten minutes
     status = runs.run(name, run_dir, when=when, signum=signal.SIGTERM)
     assert status == 128 + signal.SIGTERM
     assert checkpoints.last(os.path.join(run_dir, "checkpoints")).step > 0

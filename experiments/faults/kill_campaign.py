@@ -3,9 +3,10 @@
     python experiments/faults/kill_campaign.py --kills 20 > campaign.md
 
 trains SalGAN in its two phases, JuntingNet and pix2pix, small, on made-up scenes,
-with dropout, augmentation and bfloat16: once uninterrupted, then once for each of the
-random moments, at which it is killed and from which it is resumed. Every fourth is
-killed while a checkpoint is written, every fifth twice in a row. Wanted are the
+with dropout, augmentation, bfloat16 or float16 (pix2pix) and early stopping (JuntingNet):
+once uninterrupted, then once for each of the random moments, at which it is killed and
+from which it is resumed. Every fourth is killed while a checkpoint is written, every
+fifth twice in a row. Wanted are the
 uninterrupted run's weights, both optimizers, random layers, metrics.csv (SHA-256)
 and TensorBoard's curves. The table is Markdown; exit status 1 if a run differs.
 """

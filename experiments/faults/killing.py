@@ -96,9 +96,13 @@ def state(run_dir) -> str:
 
 
 def metrics(run_dir) -> str:
-    """SHA-256 of metrics.csv."""
-    with open(os.path.join(run_dir, "metrics.csv"), "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+    """SHA-256 of metrics.csv, and of early stopping's best weights if there are any."""
+    digest = hashlib.sha256()
+    for path in (os.path.join(run_dir, name) for name in ("metrics.csv", "best.npz")):
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                digest.update(file.read())
+    return digest.hexdigest()
 
 
 def points(run_dir) -> list:

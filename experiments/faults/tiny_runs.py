@@ -34,7 +34,12 @@ PLACES = {  # of each trainer's recipe for made-up scenes, and what is changed t
         "QUICK",
         {"content_epochs": 2, "epochs": 2, "width": 0.0625},
     ),
-    "juntingnet": (train_juntingnet, "LEARNED_BY_SMALL", "QUICK", {**EVERY, "predict_every": 2}),
+    "juntingnet": (
+        train_juntingnet,
+        "LEARNED_BY_SMALL",
+        "QUICK",
+        {"checkpoint_every": 2, "epochs": 4, "predict_every": 2, "hold_out": 0.25, "patience": 3},
+    ),
     "pix2pix": (
         train_pix2pix,
         "RECIPES",
@@ -42,7 +47,8 @@ PLACES = {  # of each trainer's recipe for made-up scenes, and what is changed t
         {**EVERY, "size": (48, 64), "width": 0.0625, "discriminator_filters": 4, "show_every": 3},
     ),
 }
-FLAGS = ["--limit", "17", "--precision", "mixed_bfloat16"]
+FLAGS = ["--limit", "17", "--precision"]
+PRECISION = {"pix2pix": "mixed_float16"}  # which has a loss scale; the others: bfloat16
 
 
 def begin(name, flags):
@@ -56,6 +62,7 @@ def begin(name, flags):
         dropped = keras.layers.Dropout(0.2, seed=3)(stimulus)
         return keras.Model(stimulus, generator(shape, **options)(dropped))
 
+    precision = PRECISION.get(name, "mixed_bfloat16")
     sys.argv = [script.__file__, *flags]
     stopping.listen()
     with (
@@ -64,7 +71,7 @@ def begin(name, flags):
         mock.patch.object(runs, "finish", lambda *_: "(left out)"),
         mock.patch.object(train_pix2pix, "say_best", lambda *_: None),
     ):
-        training.run(lambda: script.main([*flags, *FLAGS]))
+        training.run(lambda: script.main([*flags, *FLAGS, precision]))
 
 
 def child(request):
