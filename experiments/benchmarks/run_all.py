@@ -129,8 +129,9 @@ def draw(rows, path):
         axes.barh(place, middle - 1, left=1, xerr=spread, color=color)
         axes.text(max(1, *found) * 1.04, place, f"{middle:.2f}", va="center", size=8)
     axes.axvline(1.0, color="black", linewidth=0.8)
-    axes.set(xscale="log", xlim=(min(0.5, 0.8 * min(every)), 1.5 * max(2, *every)))
-    ticks = [tick for tick in (0.25, 0.5, 1, 2, 4, 8, 16, 32) if tick < 1.5 * max(2, *every)]
+    least, most = min(0.8, 0.8 * min(every)), 1.5 * max(1.5, *every)
+    axes.set(xscale="log", xlim=(least, most))
+    ticks = [tick for tick in (0.25, 0.5, 1, 1.5, 2, 4, 8, 16, 32) if least < tick < most]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     names = [", ".join(filter(None, (row["what"], row["precision"]))) for row in rows]
