@@ -154,7 +154,7 @@ def check_model(path: str) -> None:
         ...     model.save(folder + "/a.keras")
         ...     check_model(folder + "/a.keras")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        keras_saliency.errors.InputError: /.../a.keras is refused: it holds a Lambda, ...
+        keras_saliency.errors.InputError: /.../a.keras is refused: it holds a Lambda (...
     """
     found = _program(json.loads(_config(path)))
     if found:

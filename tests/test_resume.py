@@ -107,8 +107,9 @@ def test_a_signal_while_it_loads_ends_it_in_silence(signum, seconds, tmp_path):
 def test_nobody_reads_what_it_says_any_more():
     """`python train.py | tee log` and Ctrl-C, which ends tee first."""
     program = """
-import os, sys
+import os, signal, sys
 from keras_saliency import stopping, training
+signal.signal(2, signal.default_int_handler)  # a shell may have it ignored
 stopping.listen()
 def main():
     with stopping.deferred():

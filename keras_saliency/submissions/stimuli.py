@@ -132,7 +132,7 @@ def _stored_size(path):
 @contextlib.contextmanager
 def _opened(path):
     try:
-        with pictures.opened(path) as picture:
+        with Image.open(path, formats=pictures.FORMATS) as picture:
             yield picture
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} does not decode as a picture ({error})") from error
