@@ -187,3 +187,34 @@ def test_auto_says_loudly_that_the_encoder_is_random(monkeypatch, capsys):
     train_salgan.build_generator(args)
     assert args.encoder_weights == "none"
     assert "RANDOM weights: cannot download: put vgg16.h5" in capsys.readouterr().out
+
+
+def test_every_encoder_can_be_chosen():
+    from keras_saliency.models import encoders
+
+    assert tuple(encoders.ENCODERS) == train_salgan.ENCODERS
+    assert train_salgan.parse_args(["--encoder", "convnext_tiny"]).encoder == "convnext_tiny"
+
+
+def test_the_content_loss_is_a_sum_of_pooled_maps(tmp_path):
+    """And what the command line says is what the run is resumed with."""
+    flags = ["--content-loss", "kld+0.5*cc+0.1*nss", "--content-downsample", "2"]
+    run = train(tmp_path / "run", *flags, "--epochs", "0", "--content-epochs", "1")
+    train(run, "--resume", "--content-epochs", "2")
+    rows = metrics(run)
+    for row in rows:
+        terms = 1.0, "kld_loss", 0.5, "cc_loss", 0.1, "nss_loss"
+        total = sum(w * float(row[name]) for w, name in zip(terms[::2], terms[1::2], strict=True))
+        assert float(row["content_loss"]) == pytest.approx(total, rel=1e-4)
+    assert len(rows) == 2
+    args = train_salgan.parse_args(["--run-dir", str(run), "--resume"])
+    assert (args.content_loss, args.content_downsample) == (flags[1], 2)
+    with pytest.raises(InputError, match="cannot change --content-loss"):
+        train_salgan.parse_args(["--run-dir", str(run), "--resume", "--content-loss", "bce"])
+
+
+def test_a_loss_of_one_name_is_that_loss():
+    args = train_salgan.parse_args([])
+    loss = train_salgan.common_arguments(args)["content_loss"]
+    assert type(loss).__name__ == "DensityCrossentropy"
+    assert train_salgan.common_arguments(args)["content_downsample"] == 4
