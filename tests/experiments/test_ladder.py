@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import types
 
 import ladder
@@ -101,13 +100,14 @@ def test_a_rung_is_trained_by_the_training_script(tmp_path, monkeypatch):
             train_salgan.main(command[2:])
         return types.SimpleNamespace(returncode=0)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(ladder, "subprocess", types.SimpleNamespace(run=run))
     monkeypatch.setitem(train_salgan.RECIPES, "synthetic", {**train_salgan.QUICK, **TINY})
-    climb(tmp_path, "--rungs", "GAN/4", "--seeds", "1", "--limit", "4")
+    climb(tmp_path, "--rungs", "MSE", "--seeds", "1", "--limit", "4", "--epochs", "0")
     assert commands[0][1] == train_salgan.__file__
-    assert "| GAN/4 |" in (tmp_path / "ladder.md").read_text()
-    config = json.loads((tmp_path / "GAN_4" / "seed_0" / "config.json").read_text())
-    assert config["arguments"]["content_downsample"] == 4
+    assert "| NSS ↑ | MSE |" in (tmp_path / "ladder.md").read_text()
+    config = json.loads((tmp_path / "MSE" / "seed_0" / "config.json").read_text())
+    wanted = {"content_loss": "mse", "content_downsample": 1, "content_epochs": 1, "epochs": 0}
+    assert {name: config["arguments"][name] for name in wanted} == wanted
 
 
 @pytest.mark.parametrize("flag", ["--seed", "--run-dir", "--content-loss", "--resume"])
@@ -118,7 +118,8 @@ def test_what_the_rungs_differ_in_cannot_be_given(tmp_path, flag):
 
 
 def test_a_run_that_fails_ends_the_ladder(tmp_path, monkeypatch):
-    monkeypatch.setattr(subprocess, "run", lambda _: types.SimpleNamespace(returncode=2))
+    failing = types.SimpleNamespace(run=lambda _: types.SimpleNamespace(returncode=2))
+    monkeypatch.setattr(ladder, "subprocess", failing)
     with pytest.raises(SystemExit) as end:
         climb(tmp_path)
     assert end.value.code == 2
