@@ -84,6 +84,8 @@ SMALL = {
     "sigma": 1.5,
 }
 QUICK = {**SMALL, "epochs": 40, "batch_size": 16, "predict_every": 20}  # a few minutes on two cores
+# Of a map of values, or of a distribution: the output is one of the two. CC goes by neither.
+LOSSES = "mse", "kld", "bhattacharyya", "cc"
 CHOICES = {
     "optimizer": ("sgd", "adamw"),
     "pairing": ("pairs", "halves"),
@@ -166,19 +168,29 @@ def main(argv=None):
 
 def parse_args(argv):
     parser = training.parser(__doc__)
-    add = parser.add_argument
-    add("--variant", choices=("lsun2015", "cvpr2016", "bristol2020"), default="lsun2015")
-    add("--loss", choices=("mse", "kld", "bhattacharyya"), default="kld", help="mse: the paper's")
+    variants = ("lsun2015", "cvpr2016", "bristol2020")
+    parser.add_argument("--variant", choices=variants, default="lsun2015")
+    recipes.add_loss(parser, "--loss", default="kld", papers="mse", allowed=LOSSES)
     recipes.add_flags(parser, PAPER)
     args = training.parse(parser, argv)
+    if has_values(args) and not {"mse", "cc"}.issuperset(recipes.loss_weights(args.loss)):
+        raise InputError(
+            "--loss: mse is of a map of values, kld and bhattacharyya are of a distribution; the "
+            f"output is one of the two. Received: {args.loss}"
+        )
     recipes.fill(args, recipe_of(args), CHOICES, RANGES)
     if args.patience and not args.hold_out:
         raise InputError("early stopping (patience) needs pictures to judge by: --set hold_out=0.2")
     return args
 
 
+def has_values(args):
+    """Whether the output is a map of values; else it is a distribution."""
+    return "mse" in recipes.loss_weights(args.loss)
+
+
 def recipe_of(args):
-    paper = PAPER if args.loss == "mse" else PAPER_DISTRIBUTION
+    paper = PAPER if has_values(args) else PAPER_DISTRIBUTION
     auto = LEARNED_BY_SMALL.get(args.data, paper)
     return {"paper": paper, "small": SMALL, "auto": auto}[args.recipe]
 
@@ -187,7 +199,7 @@ def build(args, stimulus_size):
     """The network to train, and the same with its post-processing."""
     from keras_saliency import models
 
-    output = "linear" if args.loss == "mse" else "softmax"
+    output = "linear" if has_values(args) else "softmax"
     # L2's gradient is twice its factor times the weight. AdamW does not go by the gradient.
     weight_decay = args.weight_decay / 2 if args.optimizer == "sgd" else 0.0
     network = models.JuntingNet(
@@ -212,19 +224,24 @@ def compile_network(network, args):
         "adamw": lambda: optimizers.FusedAdam(rate, weight_decay=args.weight_decay),
     }
 
-    def loss(**options):
-        if args.loss == "mse":
-            return keras.losses.MeanSquaredError(**options)
-        options["target_distribution"] = args.target_distribution
-        if args.loss == "kld":
-            return losses.KLD(pixel_mean=args.pixel_mean, **options)
-        return losses.Bhattacharyya(**options)
+    distribution = {"target_distribution": args.target_distribution}
+    options = {
+        "kld": {**distribution, "pixel_mean": args.pixel_mean}, "bhattacharyya": distribution,
+    }  # fmt: skip
 
+    def loss(**arguments):
+        return losses.weighted_sum(recipes.loss_weights(args.loss), options, **arguments)
+
+    def shown(loss, name):
+        return keras.metrics.MeanMetricWrapper(loss, name=name)
+
+    each = loss(reduction=None)
+    terms = [shown(term, f"{term.name}_loss") for _, term in getattr(each, "terms", ())]
     # The loss has the weight decay in it, this has not.
-    data_loss = keras.metrics.MeanMetricWrapper(loss(reduction=None), name="data_loss")
+    data_loss = shown(each, "data_loss")
     # Left to Keras, float16's loss scale would be one device's.
     optimizer = optimizers.ready(optimizer[args.optimizer](), network)
-    network.compile(optimizer, loss(), metrics=[data_loss, metrics.CC()], jit_compile=False)
+    network.compile(optimizer, loss(), metrics=[data_loss, *terms, metrics.CC()], jit_compile=False)
 
 
 def callbacks_of(args, run_dir, final, test, sigma, best):

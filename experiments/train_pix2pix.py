@@ -43,8 +43,9 @@ PAPER = {
     "batch_size": 1,
     "learning_rate": 1e-5,  # 2e-4 in the pix2pix paper
     "decay": 0.0,  # share of the epochs in which the rate falls to 0, the last; 0.5 in PyTorch
-    "l1_weight": 100.0,  # on maps of -1 to 1
-    "adversary": True,  # no: the U-Net alone, on L1
+    "content_loss": "l1",  # or a sum such as l1+0.1*cc: recipes.LOSSES
+    "l1_weight": 100.0,  # of the content loss, on maps of -1 to 1
+    "adversary": True,  # no: the U-Net alone, on the content loss
     "discriminator_filters": 128,  # 64 in the pix2pix paper
     "discriminator_rate": 1.0,  # times the learning rate
     "layout": "A",  # or B: models.Pix2PixGenerator
@@ -110,6 +111,7 @@ def main(argv=None):
     scored = loading.scored_split(args.data)
     train, test = (loading.load_split(args, split, args.limit) for split in ("train", scored))
     sigma = loading.sigma(args, [*train, *test])
+    recipes.check_looked_at(recipes.loss_weights(args.content_loss), train)
     if args.picture_size != "own":
         train, _ = loading.at_size(train, sigma, args.picture_size)
         test, sigma = loading.at_size(test, sigma, args.picture_size)
@@ -170,6 +172,7 @@ def parse_args(argv):
     if args.variant == "isola256":
         recipe["size"] = (256, 256)
     recipes.fill(args, recipe, CHOICES, RANGES)
+    recipes.loss_weights(args.content_loss)  # a mistake in it is answered at once
     return args
 
 
@@ -194,12 +197,12 @@ def loaded_size(args):
 def compile_gan(gan, args, steps):
     import keras
 
-    from keras_saliency import metrics
+    from keras_saliency import losses, metrics
 
     gan.compile(
         optimizer(args, steps),
         optimizer(args, steps, args.discriminator_rate),
-        content_loss=keras.losses.MeanAbsoluteError(name="l1"),
+        content_loss=losses.weighted_sum(recipes.loss_weights(args.content_loss)),
         content_weight=2 * args.l1_weight,  # the maps are 0 to 1 here, half as far apart
         content_downsample=1,
         adversarial_loss=keras.losses.BinaryCrossentropy(from_logits=True),

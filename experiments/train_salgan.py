@@ -25,6 +25,7 @@ from keras_saliency import (
     devices,
     fingerprints,
     loading,
+    recipes,
     runs,
     strategies,
     training,
@@ -69,9 +70,10 @@ QUICK = {
     "learning_rate": 5e-4,
     "width": 0.25,
 }
+# Of `models.encoders.ENCODERS`.
+ENCODERS = "vgg16", "mobilenet", "mobilenetv2", "resnet50", "efficientnetv2b0", "convnext_tiny"
 RECIPES = {"synthetic": QUICK, "osie": SMALL, "folder": SMALL}  # any other dataset: PAPER
 GENERATOR_SLOWDOWN = 0.2  # of Adam's rate in the adversarial phase: it is trained already
-CONTENT_DOWNSAMPLE = 4
 SAVE_EVERY = {"content": 5, "adversarial": 3}  # epochs, as in the authors' code
 
 
@@ -79,6 +81,7 @@ def main(argv=None):
     args = parse_args(argv)
     scored = loading.scored_split(args.data)
     train, test = (loading.load_split(args, split, args.limit) for split in ("train", scored))
+    recipes.check_looked_at(recipes.loss_weights(args.content_loss), train)
     sigma = loading.sigma(args, [*train, *test])
     run_dir = runs.create(args, "salgan")
     reached = reached_of_two_phases(args, run_dir)
@@ -169,8 +172,15 @@ def parse_args(argv):
     parser = training.parser(__doc__)
     add = parser.add_argument
     add("--content-epochs", type=training.count, metavar="N", help="epochs of the phase before it")
-    add("--content-loss", choices=("bce", "kld"), default="bce", help="bce is the paper's")
-    add("--encoder", choices=("vgg16", "mobilenet"), default="vgg16", help="vgg16 is the paper's")
+    recipes.add_loss(parser, "--content-loss", default="bce", papers="bce")
+    add(
+        "--content-downsample",
+        type=training.positive,
+        default=4,
+        metavar="N",
+        help="the content loss is of maps pooled so many times; 4 is the paper's",
+    )
+    add("--encoder", choices=ENCODERS, default="vgg16", help="vgg16 is the paper's")
     add(
         "--encoder-weights",
         metavar="auto|imagenet|none|PATH",
@@ -244,10 +254,9 @@ def optimizer(args, steps, slowdown=1.0):
 def common_arguments(args):
     from keras_saliency import losses, metrics
 
-    content_losses = {"bce": losses.DensityCrossentropy, "kld": losses.KLD}
     return {
-        "content_loss": content_losses[args.content_loss](),
-        "content_downsample": CONTENT_DOWNSAMPLE,
+        "content_loss": losses.weighted_sum(recipes.loss_weights(args.content_loss)),
+        "content_downsample": args.content_downsample,
         "metrics": [metrics.NSS(), metrics.CC(), metrics.KLD()],
     }
 

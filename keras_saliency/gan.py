@@ -57,6 +57,7 @@ class SaliencyGAN(keras.Model):
             name="turn", shape=(), dtype="int32", initializer="zeros", trainable=False
         )
         self.trackers = {name: keras.metrics.Mean(name) for name in TRACKERS}
+        self.term_trackers = []
         self.score_metrics = []
         self.schedule = None
         self.turns_taken = 0  # `turn` of several devices, known without asking them
@@ -82,11 +83,13 @@ class SaliencyGAN(keras.Model):
             generator_optimizer, discriminator_optimizer: optimizers or their
                 names. With float16 layers each gets a loss scale of its own.
             content_loss: `keras.losses.Loss` or its class name, by default
-                `DensityCrossentropy`.
+                `DensityCrossentropy`. Of a `losses.WeightedSum` each term's mean
+                is shown too, unweighted, as its name and "_loss".
             content_weight: float, the content loss counts this much beside the
                 adversarial loss.
-            content_downsample: int, density and map are average-pooled this
-                many times before the content loss.
+            content_downsample: int, target and map are average-pooled this
+                many times before the content loss; a fixation is then looked
+                for at its cell, see `losses.NegativeNSS`.
             adversarial_loss: `keras.losses.Loss`, by default binary
                 cross-entropy of probabilities; a discriminator of logits needs
                 `keras.losses.BinaryCrossentropy(from_logits=True)`.
@@ -113,6 +116,8 @@ class SaliencyGAN(keras.Model):
             raise ValueError(f'schedule="{schedule}" needs a `discriminator_optimizer`.')
         super().compile(optimizer=None, loss=None, jit_compile=jit_compile, **kwargs)
         self.content_loss = _loss(content_loss or losses.DensityCrossentropy())
+        terms = getattr(self.content_loss, "terms", ())
+        self.term_trackers = [keras.metrics.Mean(f"{loss.name}_loss") for _, loss in terms]
         self.adversarial_loss = _loss(adversarial_loss or keras.losses.BinaryCrossentropy())
         self.content_weight = content_weight
         self.content_downsample = content_downsample
@@ -125,7 +130,7 @@ class SaliencyGAN(keras.Model):
 
     @property
     def metrics(self):
-        return [*self.trackers.values(), *self.score_metrics]
+        return [*self.trackers.values(), *self.term_trackers, *self.score_metrics]
 
     def call(self, inputs, training=False):
         return self.generator(inputs, training=training)
@@ -260,8 +265,14 @@ class SaliencyGAN(keras.Model):
         target = _target(targets, self.content_loss)
         pool = self.content_downsample
         if pool > 1:
-            target = ops.average_pool(ops.cast(target, "float32"), pool, pool)
-            saliency_map = ops.average_pool(ops.cast(saliency_map, "float32"), pool, pool)
+            target, saliency_map = keras.tree.map_structure(
+                lambda each: ops.average_pool(ops.cast(each, "float32"), pool, pool),
+                (target, saliency_map),
+            )
+        if self.term_trackers:
+            values = self.content_loss.values(target, saliency_map)
+            for tracker, value in zip(self.term_trackers, values, strict=True):
+                tracker.update_state(value)
         return self.content_loss(target, saliency_map)
 
     def _track(self, **values):
@@ -280,8 +291,8 @@ class SaliencyGAN(keras.Model):
             metric.update_state(_target(targets, metric), saliency_map)
 
     def _results(self, names):
-        shown = [*(self.trackers[name] for name in names), *self.score_metrics]
-        return replicas.results(shown)
+        shown = [*(self.trackers[name] for name in names), *self.term_trackers]
+        return replicas.results([*shown, *self.score_metrics])
 
     def get_config(self):
         return {
@@ -332,14 +343,15 @@ def _unpack(data):
 
 
 def _target(targets, score):
-    """The map that a loss or a metric is held against."""
-    name = getattr(score, "target", "density")
-    if name not in targets:
-        raise ValueError(
-            f"{score.name} needs the {name}: give targets as a dict with it. "
-            f"Received: {', '.join(targets)}"
-        )
-    return targets[name]
+    """The map that a loss or a metric is held against; of several a dict."""
+    wanted = getattr(score, "target", "density")
+    for name in [wanted] if isinstance(wanted, str) else wanted:
+        if name not in targets:
+            raise ValueError(
+                f"{score.name} needs the {name}: give targets as a dict with it. "
+                f"Received: {', '.join(targets)}"
+            )
+    return targets[wanted] if isinstance(wanted, str) else {n: targets[n] for n in wanted}
 
 
 def _loss(value):

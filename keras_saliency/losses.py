@@ -3,7 +3,7 @@
 All take `(density, saliency_map)` of shape `(batch, height, width, 1)`; the
 saliency map is the network's, 0-1. Everything is computed in float32, whatever
 the precision policy. Keras' own `MeanSquaredError` and `MeanAbsoluteError` go
-where these go.
+where these go. `weighted_sum` adds any of them up.
 """
 
 import keras
@@ -166,7 +166,9 @@ class NegativeNSS(keras.losses.Loss):
     """`-scores.nss`: falls as the map rises where people looked.
 
     Its target is a fixation map, not a density. Pictures without fixations
-    count 0.
+    count 0. Of an average-pooled fixation map it is the mean over the same
+    fixations, each at its cell of the pooled saliency map: how often a cell was
+    looked at is divided by the cell's pixels there, and that cancels out.
 
     Shapes: fixation map (counts) and saliency map `(batch, height, width, 1)`.
 
@@ -184,6 +186,101 @@ class NegativeNSS(keras.losses.Loss):
     def call(self, y_true, y_pred):
         value = -scores.nss(y_true, y_pred)
         return ops.where(ops.isnan(value), 0.0, value)
+
+
+@keras.saving.register_keras_serializable(package="keras_saliency")
+class WeightedSum(keras.losses.Loss):
+    """Several losses at once, each as heavy as it is wanted.
+
+    Each gives one value a picture: of a loss by pixels, as Keras', their mean.
+
+    Args:
+        terms: list of `(weight, loss)`, a positive number and a
+            `keras.losses.Loss`, whose own reduction does not matter.
+
+    Shapes: density, or a dict with what its `target` names, "density" and
+        "fixation_map"; and saliency map, all `(batch, height, width, 1)`.
+
+    Raises:
+        ValueError: if there are no terms, or a weight is not positive.
+
+    Example:
+        >>> ramp = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> loss = WeightedSum([(1.0, KLD()), (0.5, NegativeCC())])
+        >>> round(float(loss(ramp**2 + 1, ramp + 1)), 4)
+        0.1129
+    """
+
+    def __init__(self, terms, reduction="sum_over_batch_size", name="weighted_sum", **kwargs):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+        self.terms = [(float(weight), loss) for weight, loss in terms]
+        if not self.terms or not all(0 < weight < float("inf") for weight, _ in self.terms):
+            raise ValueError(f"`terms` must have positive weights. Received: terms={terms!r}")
+        wanted = sorted({_target(loss) for _, loss in self.terms})
+        self.target = wanted if "fixation_map" in wanted else "density"
+
+    def values(self, y_true, y_pred):
+        """Each term's values, one a picture, before they are weighted."""
+        found = []
+        for _, loss in self.terms:
+            target = y_true[_target(loss)] if isinstance(y_true, dict) else y_true
+            value = loss.call(ops.cast(target, self.dtype), ops.cast(y_pred, self.dtype))
+            found.append(ops.mean(ops.reshape(value, (ops.shape(value)[0], -1)), -1))
+        return found
+
+    def call(self, y_true, y_pred):
+        if not isinstance(y_true, dict) and self.target != "density":
+            raise ValueError(f"{self.name} needs a dict with {' and '.join(self.target)}.")
+        weighted = zip(self.terms, self.values(y_true, y_pred), strict=True)
+        return sum(weight * value for (weight, _), value in weighted)
+
+    def get_config(self):
+        terms = [[w, keras.saving.serialize_keras_object(loss)] for w, loss in self.terms]
+        return {**super().get_config(), "terms": terms}
+
+    @classmethod
+    def from_config(cls, config):
+        terms = [(w, keras.saving.deserialize_keras_object(loss)) for w, loss in config["terms"]]
+        return cls(**{**config, "terms": terms})
+
+
+# By their names on the command line, which `recipes.loss_weights` reads.
+NAMED = {
+    "bce": DensityCrossentropy,
+    "mse": keras.losses.MeanSquaredError,
+    "l1": keras.losses.MeanAbsoluteError,
+    "kld": KLD,
+    "bhattacharyya": Bhattacharyya,
+    "cc": NegativeCC,
+    "nss": NegativeNSS,
+}
+
+
+def weighted_sum(weights: dict[str, float], options: dict | None = None, **arguments):
+    """The sum of some of `NAMED`; one alone that weighs 1 is itself.
+
+    Args:
+        weights: by name.
+        options: arguments of a loss, by its name.
+        **arguments: of every `keras.losses.Loss`, such as `reduction`.
+
+    Example:
+        >>> weighted_sum({"kld": 1.0}).name, weighted_sum({"kld": 1.0, "cc": 0.5}).name
+        ('kld', 'weighted_sum')
+    """
+
+    def named(name, **arguments):
+        return NAMED[name](name=name, **(options or {}).get(name, {}), **arguments)
+
+    if list(weights.values()) == [1.0]:
+        return named(*weights, **arguments)
+    terms = [(weight, named(name, reduction=None)) for name, weight in weights.items()]
+    return WeightedSum(terms, **arguments)
+
+
+def _target(loss):
+    """Which map it is held against."""
+    return getattr(loss, "target", "density")
 
 
 def _known(target_distribution):

@@ -1,4 +1,4 @@
-"""A training script's recipe: its names and values, --set, and the pictures held out."""
+"""A training script's recipe: its values, --set, its loss, and the pictures held out."""
 
 import argparse
 
@@ -13,6 +13,7 @@ KINDS = {
     float: ("a number", float),
     str: ("a word", str),
 }
+LOSSES = ("bce", "mse", "l1", "kld", "bhattacharyya", "cc", "nss")  # of `losses.NAMED`
 
 
 def add_flags(parser: argparse.ArgumentParser, recipe: dict) -> None:
@@ -87,6 +88,71 @@ def assignments(texts: list[str], recipe: dict) -> dict:
         except (KeyError, TypeError, ValueError):
             raise InputError(f"--set {name} is {wanted}. Received: {value}") from None
     return found
+
+
+def add_loss(
+    parser: argparse.ArgumentParser,
+    flag: str,
+    default: str,
+    papers: str,
+    allowed: tuple[str, ...] = LOSSES,
+) -> None:
+    """Adds a flag that takes what `loss_weights` reads.
+
+    Args:
+        parser: of `training.parser`.
+        flag, default: the flag, and what it is if it is not given.
+        papers: what it is in the paper, for the help.
+        allowed: some of `LOSSES`.
+    """
+
+    def checked(text):
+        try:
+            loss_weights(text, allowed)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return text
+
+    meaning = f"such as kld+0.5*cc, of {', '.join(allowed)} (default: {default}; paper: {papers})"
+    parser.add_argument(flag, type=checked, default=default, metavar="SUM", help=meaning)
+
+
+def loss_weights(text: str, allowed: tuple[str, ...] = LOSSES) -> dict[str, float]:
+    """Reads a weighted sum of losses.
+
+    Args:
+        text: names of `allowed` with `+` between, each perhaps with a number and `*` before it.
+
+    Returns: the weights by name; what `losses.weighted_sum` takes.
+
+    Raises:
+        InputError: if it is no such sum, or has a name twice.
+
+    Example:
+        >>> loss_weights("kld + 0.5*cc")
+        {'kld': 1.0, 'cc': 0.5}
+    """
+    found = {}
+    for term in text.split("+"):
+        weight, times, name = term.rpartition("*")
+        name = name.strip()
+        try:
+            number = float(weight) if times else 1.0
+        except ValueError:
+            number = 0.0
+        if name not in allowed or name in found or not 0 < number < float("inf"):
+            raise InputError(
+                "a loss is a sum such as kld+0.5*cc, with weights above 0, of these, each once: "
+                f"{', '.join(allowed)}. Received: {text}"
+            )
+        found[name] = number
+    return found
+
+
+def check_looked_at(weights: dict[str, float], examples: list) -> None:
+    """Raises `InputError` if a loss goes by fixations, and none of the examples has any."""
+    if "nss" in weights and not any(len(example.fixations) for example in examples):
+        raise InputError("the loss nss needs fixations, and the pictures have densities alone")
 
 
 def held_out(train: list, share: float, seed: int) -> tuple[list, list]:

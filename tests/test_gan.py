@@ -317,6 +317,42 @@ def test_fixation_losses_get_the_fixation_map(small_gan, batch):
     assert logs["content_loss"] == pytest.approx(expected, rel=1e-4)
 
 
+def test_a_sum_of_losses_is_shown_term_by_term(small_gan, batch):
+    """Of pooled maps; what is weighted and added up is the content loss."""
+    gan = small_gan()
+    weights = {"kld": 1.0, "cc": 0.5, "nss": 0.1}
+    compiled(gan, "joint", content_loss=losses.weighted_sum(weights), content_downsample=2)
+    stimulus, targets = batch
+    logs = gan.evaluate(stimulus, targets, batch_size=5, verbose=0, return_dict=True)
+    pool = {name: tf.nn.avg_pool2d(m, 2, 2, "VALID") for name, m in targets.items()}
+    maps = tf.nn.avg_pool2d(gan.generator(stimulus), 2, 2, "VALID")
+    expected = {
+        "kld_loss": float(losses.KLD()(pool["density"], maps)),
+        "cc_loss": float(losses.NegativeCC()(pool["density"], maps)),
+        "nss_loss": float(losses.NegativeNSS()(pool["fixation_map"], maps)),
+    }
+    assert {name: logs[name] for name in expected} == pytest.approx(expected, rel=1e-4)
+    total = sum(w * logs[f"{name}_loss"] for name, w in weights.items())
+    assert logs["content_loss"] == pytest.approx(total, rel=1e-5)
+    assert {*expected, "generator_loss"} <= set(gan.train_on_batch(*batch, return_dict=True))
+    with pytest.raises(ValueError, match="needs the fixation_map"):
+        gan.evaluate(stimulus, targets["density"], verbose=0)
+
+
+def test_training_on_a_sum_of_losses_lowers_it(small_gan, batch, tmp_path):
+    keras.utils.set_random_seed(2)
+    gan = small_gan()
+    loss = losses.weighted_sum({"kld": 1.0, "nss": 0.2, "mse": 3.0})
+    compiled(gan, "content", content_loss=loss, metrics=[])
+    seen = gan.fit(*batch, batch_size=8, epochs=12, verbose=0).history["content_loss"]
+    assert seen[-1] < seen[0] - 0.01
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.models.load_model(tmp_path / "gan.keras")
+    assert [weight for weight, _ in loaded.content_loss.terms] == [1.0, 0.2, 3.0]
+    values = [g.evaluate(*batch, verbose=0, return_dict=True) for g in (gan, loaded)]
+    assert values[0] == values[1]
+
+
 def test_without_a_fixation_map_a_score_of_fixations_is_refused(small_gan, batch):
     stimulus, targets = batch
     gan = compiled(small_gan(), run_eagerly=True)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from keras_saliency import losses, metrics
+from keras_saliency import losses, metrics, recipes
 
 RNG = np.random.default_rng(0)
 DENSITY = RNG.random((5, 6, 7, 1), "float32")
@@ -195,3 +195,73 @@ def test_a_mixed_precision_model_trains(loss_class):
         assert all(np.isfinite(weights).all() for weights in model.get_weights())
     finally:
         keras.config.set_dtype_policy("float32")
+
+
+BOTH = {"density": DENSITY, "fixation_map": COUNTS}
+
+
+def test_a_weighted_sum_is_the_sum_of_its_losses_by_hand():
+    """Two pictures of two pixels: squared errors .25, .04, .16, .01; 1 - CC is 0 and 2."""
+    density = np.array([[0.5, 1.0], [0.6, 0.1]], "float32").reshape(2, 1, 2, 1)
+    saliency_map = np.array([[0.0, 0.8], [0.2, 0.0]], "float32").reshape(2, 1, 2, 1)
+    saliency_map[1, 0] = [[0.2], [0.2 + 1e-3]]  # rises where the density falls
+    squared = [(0.25 + 0.04) / 2, (0.16 + (0.1 - 0.201) ** 2) / 2]
+    terms = [(3.0, keras.losses.MeanSquaredError()), (0.5, losses.NegativeCC())]
+    each = losses.WeightedSum(terms, reduction=None)(density, saliency_map)
+    expected = [3 * squared[0] + 0.5 * 0, 3 * squared[1] + 0.5 * 2]
+    np.testing.assert_allclose(np.asarray(each), expected, rtol=1e-4)
+    mean = float(losses.WeightedSum(terms)(density, saliency_map))
+    assert mean == pytest.approx(np.mean(expected), 1e-4)
+
+
+def test_a_weighted_sum_hands_each_loss_its_own_target():
+    loss = losses.weighted_sum({"kld": 1.0, "nss": 0.1})
+    assert loss.target == ["density", "fixation_map"]
+    expected = float(losses.KLD()(DENSITY, SALIENCY))
+    expected += 0.1 * float(losses.NegativeNSS()(COUNTS, SALIENCY))
+    assert float(loss(BOTH, SALIENCY)) == pytest.approx(expected, 1e-5)
+    with pytest.raises(ValueError, match="needs a dict with density and fixation_map"):
+        loss(DENSITY, SALIENCY)
+
+
+def test_the_names_are_those_of_the_command_line():
+    assert tuple(losses.NAMED) == recipes.LOSSES
+    for name in recipes.LOSSES:
+        loss = losses.weighted_sum({name: 1.0})
+        assert type(loss) is losses.NAMED[name] and loss.name == name
+        heavier = losses.weighted_sum({name: 2.5})
+        target = target_of(loss)
+        value = float(heavier(BOTH if name == "nss" else target, SALIENCY))
+        assert value == pytest.approx(2.5 * float(loss(target, SALIENCY)), 1e-5)
+
+
+def test_options_go_to_their_loss():
+    options = {"kld": {"pixel_mean": True}}
+    assert losses.weighted_sum({"kld": 1.0}, options).pixel_mean
+    (_, kld), (_, cc) = losses.weighted_sum({"kld": 1.0, "cc": 2.0}, options).terms
+    assert kld.pixel_mean and type(cc) is losses.NegativeCC
+
+
+def test_a_weighted_sums_config_comes_back():
+    loss = losses.weighted_sum({"mse": 2.0, "kld": 0.5, "nss": 0.1}, {"kld": {"epsilon": 0.01}})
+    twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    assert [weight for weight, _ in twin.terms] == [2.0, 0.5, 0.1]
+    assert twin.terms[1][1].epsilon == 0.01 and twin.target == loss.target
+    assert float(twin(BOTH, SALIENCY)) == float(loss(BOTH, SALIENCY))
+
+
+@pytest.mark.parametrize("weights", [{}, {"kld": 0.0}, {"kld": 1.0, "cc": -1.0}])
+def test_weights_must_be_positive(weights):
+    with pytest.raises(ValueError, match="positive weights"):
+        losses.weighted_sum(weights)
+
+
+def test_a_fixation_counts_at_its_cell_of_a_pooled_map():
+    """NSS of pooled maps: of the pooled map's z, at the cells of the same fixations."""
+    counts = np.zeros((1, 4, 8, 1), "float32")
+    counts[0, [0, 1, 3], [0, 1, 7]] = [[2], [1], [1]]
+    saliency_map = RNG.random((1, 4, 8, 1), "float32")
+    pooled, looked = (np.asarray(keras.ops.average_pool(m, 2, 2)) for m in (saliency_map, counts))
+    z = (pooled - pooled.mean()) / pooled.std(ddof=1)
+    expected = -(3 * z[0, 0, 0, 0] + z[0, 1, 3, 0]) / 4
+    assert float(losses.NegativeNSS()(looked, pooled)) == pytest.approx(expected, 1e-4)

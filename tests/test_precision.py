@@ -45,6 +45,7 @@ LOSSES = {
     "bhattacharyya": losses.Bhattacharyya,
     "negative cc": losses.NegativeCC,
     "negative nss": losses.NegativeNSS,
+    "weighted sum": lambda: losses.weighted_sum({"kld": 1.0, "cc": 0.5, "mse": 1e-9}),
 }
 METRICS = {
     "nss": metrics.NSS,

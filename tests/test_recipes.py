@@ -79,3 +79,38 @@ def test_something_must_be_left_on_both_sides():
         recipes.held_out(examples, 0.99, 0)
     with pytest.raises(InputError, match="leaves nothing"):
         recipes.held_out(examples[:1], 0.1, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("bce", {"bce": 1.0}),
+        ("kld+0.5*cc+0.1*nss", {"kld": 1.0, "cc": 0.5, "nss": 0.1}),
+        (" 2 * mse + 1e-2*bhattacharyya", {"mse": 2.0, "bhattacharyya": 0.01}),
+    ],
+)
+def test_sums_of_losses_are_read(text, weights):
+    assert recipes.loss_weights(text) == weights
+
+
+@pytest.mark.parametrize(
+    "text", ["", "kld+", "emd", "kld-cc", "-1*kld", "0*kld", "nan*cc", "x*cc", "kld*2", "cc+cc"]
+)
+def test_what_is_no_sum_of_losses_is_one_line(text, capsys):
+    with pytest.raises(InputError, match="a loss is a sum such as kld"):
+        recipes.loss_weights(text)
+    parser = argparse.ArgumentParser()
+    recipes.add_loss(parser, "--loss", default="mse", papers="mse", allowed=("mse", "kld", "cc"))
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--loss={text}"])
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "--loss: a loss is a sum" in line and "once: mse, kld, cc." in line
+
+
+def test_a_loss_of_fixations_needs_fixations():
+    looked = Example("a.jpg", (4, 4), np.zeros((3, 2)))
+    unseen = Example("b.jpg", (4, 4), np.zeros((0, 2)))
+    recipes.check_looked_at({"nss": 1.0}, [unseen, looked])
+    recipes.check_looked_at({"kld": 1.0}, [unseen])
+    with pytest.raises(InputError, match="nss needs fixations"):
+        recipes.check_looked_at({"kld": 1.0, "nss": 0.1}, [unseen])

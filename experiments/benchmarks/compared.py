@@ -75,5 +75,6 @@ LOSSES = {
     "Bhattacharyya, softmax": lambda: losses.Bhattacharyya(target_distribution="softmax"),
     "negative CC": losses.NegativeCC,
     "negative NSS": losses.NegativeNSS,
+    "weighted sum": lambda: losses.weighted_sum({"kld": 1.0, "cc": 0.5, "mse": 2.0}),
 }
 SCORES = {"NSS": scores.nss, "CC": scores.cc, "SIM": scores.sim, "KLD": scores.kld}

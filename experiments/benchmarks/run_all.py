@@ -36,6 +36,7 @@ BENCHMARKS = {
     "step_parts.py": "",
     "workers.py": "",
     "growth.py": "",
+    "encoders.py": "",
     "bulk.py": "",
     "precision.py": "--quick --data osie --data-dir {data_dir} --size 48x64",
 }

@@ -4,10 +4,12 @@ Each takes the stimulus (RGB, 0-255) and returns its features; the
 preprocessing its weights were trained with is part of the network.
 """
 
+import functools
 import hashlib
 import os
 import socket
 import warnings
+from typing import NamedTuple
 
 import keras
 from keras import layers, ops
@@ -15,15 +17,80 @@ from keras import layers, ops
 from keras_saliency.errors import InputError
 
 VGG16_BLOCKS = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
-# The first layer of MobileNet's resolutions after the first: 1/4, 1/8, 1/16.
-MOBILENET_BLOCK_STARTS = ("conv_pad_2", "conv_pad_4", "conv_pad_6")
-MOBILENET_LAST = "conv_pw_11_relu"
 MOBILENET_ALPHAS = {0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"}
+SLOWEST_MOMENTUM = 0.99  # of a batch normalisation's statistics
+
+# What each value of a pixel is multiplied by, and what is added then.
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, RGB, 0-1
+PREPROCESSING = {
+    "caffe": (1.0, (-103.939, -116.779, -123.68)),  # of BGR
+    "minus_one_to_one": (1 / 127.5, -1.0),
+    "mean_zero": (
+        tuple(1 / (255 * deviation) for deviation in _DEVIATION),
+        tuple(-mean / deviation for mean, deviation in zip(_MEAN, _DEVIATION, strict=True)),
+    ),
+}
+
+
+class Application(NamedTuple):
+    """A network of `keras.applications`, and where it is cut.
+
+    `starts` are its first layers at 1/4, 1/8, 1/16 and 1/32 of the picture's size. The
+    last of them is left out, with all behind it: what it would get are the features.
+    """
+
+    name: str
+    starts: tuple[str, str, str, str]
+    preprocessing: str
+    preprocesses: bool = False  # of itself, unless told not to
+
+
+APPLICATIONS = {
+    "mobilenet": Application(
+        "MobileNet", ("conv_pad_2", "conv_pad_4", "conv_pad_6", "conv_pad_12"), "minus_one_to_one"
+    ),
+    "mobilenetv2": Application(
+        "MobileNetV2",
+        ("block_1_pad", "block_3_pad", "block_6_pad", "block_13_pad"),
+        "minus_one_to_one",
+    ),
+    "resnet50": Application(
+        "ResNet50",
+        ("pool1_pool", "conv3_block1_1_conv", "conv4_block1_1_conv", "conv5_block1_1_conv"),
+        "caffe",
+    ),
+    "efficientnetv2b0": Application(
+        "EfficientNetV2B0",
+        ("block2a_expand_conv", "block3a_expand_conv", "block4a_dwconv2", "block6a_dwconv2"),
+        "mean_zero",
+        preprocesses=True,
+    ),
+    "convnext_tiny": Application(
+        "ConvNeXtTiny",
+        ("convnext_tiny_stem", *(f"convnext_tiny_downsampling_block_{i}" for i in range(3))),
+        "mean_zero",
+        preprocesses=True,
+    ),
+}
+
 VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-# Of the files that are known; Keras itself checks VGG16's alone.
+FILES = {
+    "VGG16": VGG16_FILE,
+    "MobileNet": "mobilenet_{}_224_tf_no_top.h5",
+    "MobileNetV2": "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+    "ResNet50": "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    "EfficientNetV2B0": "efficientnetv2-b0_notop.h5",
+    "ConvNeXtTiny": "convnext_tiny_notop.h5",
+}
+# Of the files whose hash is known; Keras itself checks neither MobileNet's.
 MD5 = {
     VGG16_FILE: "6d6bbae143d832006294945121d1f1fc",
     "mobilenet_2_5_224_tf_no_top.h5": "f313cee49f5d33dfb06f2b255c4adb64",
+    FILES["ResNet50"]: "4d473c1dd8becc155b73f8504c6f6626",
+    FILES["EfficientNetV2B0"]: "893217f2bb855e2983157299931e43ff",
+}
+SHA256 = {
+    FILES["ConvNeXtTiny"]: "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
 }
 
 
@@ -36,9 +103,7 @@ def vgg16(stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
     """
     if weights is not None and width != 1.0:
         raise InputError(f"VGG16's pretrained weights need width=1.0. Received: width={width}")
-    # Keras' "caffe" preprocessing: BGR, less the mean of ImageNet, not divided.
-    x = ops.flip(stimulus, axis=-1)
-    x = layers.Rescaling(1.0, (-103.939, -116.779, -123.68), dtype="float32", name="caffe")(x)
+    x = _preprocessed(stimulus, "caffe")
     convolutions = {}
     for block, filters in enumerate(VGG16_BLOCKS, start=1):
         for i, count in enumerate(filters, start=1):
@@ -63,47 +128,87 @@ def vgg16(stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
     return x
 
 
-def mobilenet(stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
-    """MobileNet v1 up to `conv_pw_11_relu`: 512 * `width` channels, as VGG16's.
+def application(encoder, stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
+    """One of `APPLICATIONS` up to 1/16 of the picture's size.
 
-    A frozen block keeps its batch normalisation's statistics too. `regularizer`
-    is not used: that normalisation would undo the decay.
+    A frozen block keeps its batch normalisation's statistics too. `width` is
+    MobileNet's alone, the others have one. `regularizer` is not used: the
+    normalisation behind their convolutions would undo the decay.
     """
-    if width not in MOBILENET_ALPHAS:
-        raise InputError(
-            f"MobileNet comes in widths {', '.join(map(str, MOBILENET_ALPHAS))}. "
-            f"Received: width={width}"
-        )
-    application = _application(
-        "MobileNet", weights, input_shape=tuple(stimulus.shape[1:]), alpha=width
-    )
-    features = application.get_layer(MOBILENET_LAST).output
-    encoder = keras.Model(application.inputs, features, name="mobilenet")
+    name, starts, preprocessing, preprocesses = APPLICATIONS[encoder]
+    options = {"include_preprocessing": False} if preprocesses else {}
+    if encoder == "mobilenet":
+        if width not in MOBILENET_ALPHAS:
+            raise InputError(
+                f"MobileNet comes in widths {', '.join(map(str, MOBILENET_ALPHAS))}. "
+                f"Received: width={width}"
+            )
+        options = {"alpha": width}
+    network = _application(name, weights, input_shape=tuple(stimulus.shape[1:]), **options)
+    network = _ungrouped(network) if encoder == "convnext_tiny" else network
+    network = keras.Model(network.inputs, network.get_layer(starts[-1]).input, name=encoder)
     block = 1
-    for layer in encoder.layers:
-        if layer.name in MOBILENET_BLOCK_STARTS:
-            block += 1
+    for layer in network.layers:
+        block += layer.name in starts
         layer.trainable = block > frozen_blocks
-    x = layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="minus_one_to_one")(stimulus)
-    return encoder(x)
+        if isinstance(layer, layers.BatchNormalization):
+            # MobileNetV2's 0.999 needs thousands of steps to forget what it began with.
+            layer.momentum = min(layer.momentum, SLOWEST_MOMENTUM)
+    return network(_preprocessed(stimulus, preprocessing))
 
 
-ENCODERS = {"vgg16": vgg16, "mobilenet": mobilenet}
+ENCODERS = {
+    "vgg16": vgg16,
+    **{name: functools.partial(application, name) for name in APPLICATIONS},
+}
+
+
+def _preprocessed(stimulus, kind):
+    """The stimulus as the weights know it, in float32 whatever the policy."""
+    x = ops.flip(stimulus, axis=-1) if kind == "caffe" else stimulus
+    return layers.Rescaling(*PREPROCESSING[kind], dtype="float32", name=kind)(x)
+
+
+def _ungrouped(network):
+    """The network with a depthwise layer for each convolution with a group a channel.
+
+    The same sums. But on a processor TensorFlow has the latter by XLA alone, which
+    no server of a SavedModel can be relied on to have.
+    """
+
+    def grouped(layer):
+        return isinstance(layer, layers.Conv2D) and layer.groups > 1
+
+    def clone(layer):
+        config = layer.get_config()
+        if not grouped(layer):
+            return type(layer).from_config(config)
+        kept = ("kernel_size", "padding", "name", "dtype")
+        return layers.DepthwiseConv2D(**{key: config[key] for key in kept})
+
+    copy = keras.models.clone_model(network, clone_function=clone)
+    for layer in network.layers:
+        weights = layer.get_weights()
+        if grouped(layer):
+            weights[0] = weights[0].transpose(0, 1, 3, 2)
+        if weights:
+            copy.get_layer(layer.name).set_weights(weights)
+    return copy
 
 
 def _application(name, weights, **arguments):
     """A network of `keras.applications` without its top, filled with weights."""
-    build = getattr(keras.applications, name)
+    build = functools.partial(getattr(keras.applications, name), include_top=False)
     if weights is None:
-        return build(include_top=False, weights=None, **arguments)
+        return build(weights=None, **arguments)
     path = _cached_file(name, arguments.get("alpha", 1.0)) if weights == "imagenet" else weights
     file = os.path.abspath(path)
     with warnings.catch_warnings():
-        # MobileNet warns that the picture is not 224x224; features do not mind.
+        # MobileNets warn that the picture is not 224x224; features do not mind.
         warnings.filterwarnings("ignore", message=".*input_shape.*")
         if os.path.isfile(file):
             try:
-                return build(include_top=False, weights=file, **arguments)
+                return build(weights=file, **arguments)
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise InputError(
                     f"{file} does not hold the weights of keras.applications.{name} "
@@ -111,7 +216,10 @@ def _application(name, weights, **arguments):
                 ) from error
         if weights != "imagenet":
             raise InputError(f"no such file of encoder weights: {file}")
-        return _downloaded(build, file, arguments)
+        network = build(weights=None, **arguments)
+        # Of the size whose file it is: for some others MobileNets have files of their own.
+        network.set_weights(_downloaded(build, file, {**arguments, "input_shape": (224, 224, 3)}))
+        return network
 
 
 def _downloaded(build, file, arguments):
@@ -119,7 +227,7 @@ def _downloaded(build, file, arguments):
     patience = socket.getdefaulttimeout()
     socket.setdefaulttimeout(30)  # Keras sets none: a dead network would hang
     try:
-        return build(include_top=False, weights="imagenet", **arguments)
+        return build(weights="imagenet", **arguments).get_weights()
     except Exception as error:  # Keras raises a plain Exception here
         raise InputError(
             f"cannot download the encoder's ImageNet weights ({_first_line(error)}): put "
@@ -135,18 +243,18 @@ def _cached_file(name, alpha):
 
     Keras itself would fetch it again and, where that fails, delete it.
     """
-    mobilenet_file = f"mobilenet_{MOBILENET_ALPHAS[alpha]}_224_tf_no_top.h5"
-    file_name = VGG16_FILE if name == "VGG16" else mobilenet_file
+    file_name = FILES[name].format(MOBILENET_ALPHAS[alpha])
     home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
     path = os.path.join(home, "models", file_name)
-    expected = MD5.get(file_name)
-    if expected and os.path.isfile(path):
+    for algorithm, known in (("MD5", MD5), ("SHA256", SHA256)):
+        if file_name not in known or not os.path.isfile(path):
+            continue
         with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "md5").hexdigest()
-        if found != expected:
+            found = hashlib.file_digest(file, algorithm.lower()).hexdigest()
+        if found != known[file_name]:
             raise InputError(
-                f"{path} is damaged: its MD5 is {found}, Keras' file has {expected}; "
-                "delete it to have it downloaded again"
+                f"{path} is damaged: its {algorithm} is {found}, Keras' file has "
+                f"{known[file_name]}; delete it to have it downloaded again"
             )
     return path
 

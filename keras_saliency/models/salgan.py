@@ -34,16 +34,20 @@ def SalGANGenerator(
     Args:
         input_shape: `(height, width, 3)`; both sides multiples of 16, at least
             32.
-        encoder: "vgg16" (the paper's) or "mobilenet" (MobileNet v1, as many
-            features from a tenth of the work).
+        encoder: "vgg16" (the paper's), "mobilenet" (MobileNet v1, as many
+            features from a tenth of the work), "mobilenetv2", "resnet50",
+            "efficientnetv2b0" or "convnext_tiny": of `keras.applications`, with
+            its preprocessing.
         weights: of the encoder. "imagenet": Keras' own file, from its cache or
-            its server. None: random. Else the path of a file for
-            `keras.applications.VGG16` or `MobileNet` without its top.
+            its server. None: random. Else the path of a file for the network of
+            `keras.applications` without its top.
         frozen_blocks: int, how many of the encoder's blocks keep their
-            pretrained weights; a block is all that has one resolution. Random
-            weights are never frozen.
-        width: float, multiplies the number of filters of every layer. The
-            pretrained VGG16 has 1.0, MobileNet 0.25, 0.5, 0.75 or 1.0.
+            pretrained weights; a block is all that has one resolution: the
+            picture's own and half of it for VGG16's first two, half and a quarter
+            for the others'. Random weights are never frozen.
+        width: float, multiplies the number of filters of the decoder, and of the
+            encoder if it is VGG16 (1.0 if pretrained) or MobileNet (0.25, 0.5,
+            0.75 or 1.0). The other encoders have one width.
         weight_decay: float, L2 penalty on the trained kernels (the paper's
             1e-4; its authors' code applies none).
         name: str.
@@ -66,7 +70,7 @@ def SalGANGenerator(
     regularizer = FusedL2(weight_decay) if weight_decay else None
     # Glorot's weights, which VGG16's features (up to hundreds) carry through the
     # decoder as in the paper; MobileNet's, at most 6, fade there: He's keep them.
-    initializer = "he_normal" if encoder == "mobilenet" else "glorot_uniform"
+    initializer = "glorot_uniform" if encoder == "vgg16" else "he_normal"
     stimulus = keras.Input(input_shape, name="stimulus")
     frozen = frozen_blocks if weights is not None else 0
     x = ENCODERS[encoder](stimulus, weights, frozen, width, regularizer)

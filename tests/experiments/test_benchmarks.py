@@ -152,3 +152,27 @@ def test_what_a_benchmark_prints_and_hands_over_is_gathered(tmp_path, monkeypatc
     monkeypatch.delenv(measuring.ROWS, raising=False)
     assert run_all.run("one.py", ["--a"]) == (0, "a table ['--a']", [1, 2])
     assert run_all.run("two.py", []) == (3, "", [])
+
+
+def test_encoders_are_compared_with_the_papers():
+    import encoders
+
+    from keras_saliency.models.encoders import ENCODERS
+
+    assert tuple(ENCODERS) == encoders.ENCODERS
+    args = encoders.parse_args(["--encoders", "vgg16", "resnet50", "--data", "synthetic"])
+    facts = {name: {"parameters": 2_500_000, "bytes": 10_000_000} for name in args.encoders}
+    times = {
+        (name, precision): [ms, 2 * ms, 3 * ms]
+        for name, ms in (("vgg16", 100.0), ("resnet50", 40.0))
+        for precision in encoders.PRECISIONS
+    }
+    rows = encoders.rows(times)
+    assert [row["precision"] for row in rows] == ["float32", "bfloat16"]
+    scores = {"nss": 1.0, "cc": 0.5, "kld": 0.7}
+    scored = {name: {**scores, "steps": 9} for name in args.encoders}
+    scored[encoders.CENTER_BIAS] = {**scores, "steps": 0}
+    lines = encoders.table(args, facts, times, scored).splitlines()
+    assert "ms a picture of 192x256, float32" in lines[0] and "NSS ↑" in lines[0]
+    assert lines[3] == "| resnet50 | 2.50 | 10.0 | 80 | 80 | 1.000 | 0.500 | 0.700 | 9 |"
+    assert lines[4] == "| center bias | – | – | – | – | 1.000 | 0.500 | 0.700 | – |"

@@ -155,6 +155,26 @@ def test_weight_decay_is_the_papers_gradient():
     np.testing.assert_allclose(kernel.numpy(), before * (1 - rate * nesterov * 5e-4), rtol=1e-5)
 
 
+@pytest.mark.parametrize(("text", "output"), [("kld+0.5*cc", "softmax"), ("mse+2*cc", "linear")])
+def test_the_loss_may_be_a_sum(text, output):
+    """Its output is what its losses go by, and each of them is shown."""
+    args = parse_args(["--loss", text, "--size", "32x32"])
+    network, _ = train_juntingnet.build(args, (32, 32))
+    stimulus = np.full((1, 32, 32, 3), 99.0)
+    sums_to_one = abs(float(np.sum(network.predict(stimulus, verbose=0))) - 1) < 1e-3
+    assert sums_to_one == (output == "softmax")
+    train_juntingnet.compile_network(network, args)
+    random = np.random.default_rng(0)
+    pair = random.random((4, 32, 32, 3)) * 255, random.random((4, 16, 16, 1))
+    logs = network.evaluate(*pair, verbose=0, return_dict=True)
+    total = sum(
+        weight * logs[f"{name}_loss"]
+        for name, weight in train_juntingnet.recipes.loss_weights(text).items()
+    )
+    assert logs["data_loss"] == pytest.approx(total, rel=1e-4)
+    assert logs["cc_loss"] == pytest.approx(1 - logs["cc"], rel=1e-4)
+
+
 def test_with_float16_it_has_the_loss_scale_for_several_devices():
     args = parse_args(["--size", "32x32"])
     before = keras.config.dtype_policy()
@@ -188,6 +208,7 @@ def test_with_float16_it_has_the_loss_scale_for_several_devices():
         (["--epochs", "3", "--set", "epochs=4"], "given twice"),
         (["--set", "patience=3"], "hold_out=0.2"),
         (["--set", "hold_out=0.99"], "leaves nothing"),
+        (["--loss", "mse+0.1*kld"], r"the output is one of the two. Received: mse\+0.1\*kld"),
         (["--size", "31x40"], "sides must be even"),
     ],
 )

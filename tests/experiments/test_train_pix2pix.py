@@ -196,6 +196,18 @@ def test_the_l1_loss_is_weighted_as_on_maps_of_minus_1_to_1(tmp_path):
     assert float(row["generator_loss"]) == pytest.approx(expected, rel=1e-4)
 
 
+def test_the_content_loss_may_be_a_sum():
+    args = parse_args(["--set", "content_loss=l1+0.5*kld", "width=0.0625", "--size", "48x64"])
+    gan = train_pix2pix.build(args)
+    train_pix2pix.compile_gan(gan, args, steps=1)
+    assert [(weight, loss.name) for weight, loss in gan.content_loss.terms] == [
+        (1.0, "l1"),
+        (0.5, "kld"),
+    ]
+    assert (gan.content_weight, gan.content_downsample) == (200.0, 1)
+    assert parse_args([]).content_loss == "l1"
+
+
 def test_cat2000_is_trained_on_and_scored_at_the_reports_size(cat2000):
     config = json.loads((cat2000 / "run" / "config.json").read_text())
     # Five pictures a category, of which one is "val"; a third of the others is held out.
@@ -242,6 +254,7 @@ def test_the_last_epoch_is_the_model(run_dir):
         (["--set", "picture_size=large"], ["size of the pictures", "large"]),
         (["--set", "picture_size=0x8"], ["at least one pixel", "0x8"]),
         (["--set", "lambda=3"], ["NAME=VALUE", "l1_weight"]),
+        (["--set", "content_loss=l1+emd"], ["a loss is a sum", "bhattacharyya", "l1+emd"]),
         (["--data", "cat2000"], ["--data-dir"]),
         (["--data", "cat2000", "--data-dir", "nowhere"], ["nowhere"]),
     ],

@@ -187,3 +187,31 @@ def test_auto_says_loudly_that_the_encoder_is_random(monkeypatch, capsys):
     train_salgan.build_generator(args)
     assert args.encoder_weights == "none"
     assert "RANDOM weights: cannot download: put vgg16.h5" in capsys.readouterr().out
+
+
+def test_every_encoder_can_be_chosen():
+    from keras_saliency.models import encoders
+
+    assert tuple(encoders.ENCODERS) == train_salgan.ENCODERS
+    assert train_salgan.parse_args(["--encoder", "convnext_tiny"]).encoder == "convnext_tiny"
+
+
+def test_the_content_loss_is_a_sum_of_pooled_maps(tmp_path):
+    flags = ["--content-loss", "kld+0.5*cc+0.1*nss", "--content-downsample", "2"]
+    run = train(tmp_path / "run", *flags, "--epochs", "0", "--content-epochs", "1")
+    (row,) = metrics(run)
+    for begin in ("", "val_"):
+        kld, cc, nss = (float(row[f"{begin}{name}_loss"]) for name in ("kld", "cc", "nss"))
+        total = kld + 0.5 * cc + 0.1 * nss
+        assert float(row[f"{begin}content_loss"]) == pytest.approx(total, rel=1e-4)
+    args = train_salgan.parse_args(["--run-dir", str(run), "--resume"])
+    assert (args.content_loss, args.content_downsample) == (flags[1], 2)
+    with pytest.raises(InputError, match="cannot change --content-loss"):
+        train_salgan.parse_args(["--run-dir", str(run), "--resume", "--content-loss", "bce"])
+
+
+def test_a_loss_of_one_name_is_that_loss():
+    args = train_salgan.parse_args([])
+    loss = train_salgan.common_arguments(args)["content_loss"]
+    assert type(loss).__name__ == "DensityCrossentropy"
+    assert train_salgan.common_arguments(args)["content_downsample"] == 4
