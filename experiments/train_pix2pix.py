@@ -144,7 +144,7 @@ def main(argv=None):
         crop = args.size if args.jitter else None
         strategies.fit(
             gan, source, validation, args.batch_size, done, args.epochs,
-            callbacks=callbacks_of(args, run_dir, gan, monitored, test, sigma),
+            callbacks=callbacks_of(args, run_dir, gan, monitored, validation, test, sigma),
             seed=args.seed, augmentation={**augmentation, "crop": crop}, begun=reached,
             verbose=training.verbosity(),
         )  # fmt: skip
@@ -225,30 +225,38 @@ def optimizer(args, steps, times=1.0):
     return optimizers.FusedAdam(schedule, beta_1=BETA_1, epsilon=epsilon)
 
 
-def callbacks_of(args, run_dir, gan, monitored, test, sigma):
+def callbacks_of(args, run_dir, gan, monitored, validation, test, sigma):
     import keras
 
     from keras_saliency import callbacks
 
     predictions = os.path.join(run_dir, "predictions")
 
-    def draw(epoch, logs):
-        if (epoch + 1) % DRAW_EVERY == 0 or epoch + 1 == args.epochs:
-            # What is not held out may be shown, but nothing is chosen by it.
-            scores = scores_of_held_out(run_dir, monitored) if args.hold_out else {}
-            draw_epochs(run_dir, monitored[:SHOWN], predictions, scores)
+    def draw(logs):
+        # What is not held out may be shown, but nothing is chosen by it.
+        scores = scores_of_held_out(run_dir, monitored) if args.hold_out else {}
+        draw_epochs(run_dir, monitored[:SHOWN], predictions, scores)
+
+    def draw_now_and_then(epoch, logs):
+        if (epoch + 1) % DRAW_EVERY == 0:
+            draw(logs)
 
     chief = strategies.is_chief(args.strategy)
     cadence = {
         "save_every": args.save_every,
         "every": args.checkpoint_every,
         "minutes": args.checkpoint_minutes,
+        "monitored": (monitored, validation),
     }
     return [
         callbacks.Losses(args.show_every),
         *runs.callbacks(run_dir, "pix2pix", test, sigma, **cadence, log_every=args.show_every),
         callbacks.Predictions(gan.generator, monitored[:SHOWN], predictions, args.save_every),
-        *([keras.callbacks.LambdaCallback(on_epoch_end=draw)] if chief else []),
+        *(
+            [keras.callbacks.LambdaCallback(on_epoch_end=draw_now_and_then, on_train_end=draw)]
+            if chief
+            else []
+        ),
     ]
 
 
