@@ -232,14 +232,11 @@ def callbacks_of(args, run_dir, gan, monitored, validation, test, sigma):
 
     predictions = os.path.join(run_dir, "predictions")
 
-    def draw(logs):
-        # What is not held out may be shown, but nothing is chosen by it.
-        scores = scores_of_held_out(run_dir, monitored) if args.hold_out else {}
-        draw_epochs(run_dir, monitored[:SHOWN], predictions, scores)
-
-    def draw_now_and_then(epoch, logs):
-        if (epoch + 1) % DRAW_EVERY == 0:
-            draw(logs)
+    def draw(epoch, logs):
+        if (epoch + 1) % DRAW_EVERY == 0 or epoch + 1 == args.epochs:
+            # What is not held out may be shown, but nothing is chosen by it.
+            scores = scores_of_held_out(run_dir, monitored) if args.hold_out else {}
+            draw_epochs(run_dir, monitored[:SHOWN], predictions, scores)
 
     chief = strategies.is_chief(args.strategy)
     cadence = {
@@ -252,11 +249,7 @@ def callbacks_of(args, run_dir, gan, monitored, validation, test, sigma):
         callbacks.Losses(args.show_every),
         *runs.callbacks(run_dir, "pix2pix", test, sigma, **cadence, log_every=args.show_every),
         callbacks.Predictions(gan.generator, monitored[:SHOWN], predictions, args.save_every),
-        *(
-            [keras.callbacks.LambdaCallback(on_epoch_end=draw_now_and_then, on_train_end=draw)]
-            if chief
-            else []
-        ),
+        *([keras.callbacks.LambdaCallback(on_epoch_end=draw)] if chief else []),
     ]
 
 

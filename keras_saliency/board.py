@@ -3,6 +3,7 @@
 docs/tensorboard.md says where it all is. None of it draws from training's seeds.
 """
 
+import contextlib
 import os
 import re
 import tempfile
@@ -28,7 +29,8 @@ from keras_saliency.tensorflow_only import tf
 from keras_saliency.truths import Truths
 
 SCORES = {"nss": scores.nss, "cc": scores.cc, "sim": scores.sim, "kld": scores.kld}
-BUCKETS = 20  # of a histogram: the monitored pictures are a few dozen
+PICTURES = 64  # that are looked at one by one, the first ones
+BUCKETS = 20  # of a histogram of so few
 PROFILE = "KERAS_SALIENCY_PROFILE"  # environment variable: FIRST:LAST, steps
 
 
@@ -42,18 +44,21 @@ class PictureScores(keras.callbacks.Callback):
 
     Args:
         folder: TensorBoard's; `validation/` gets the histograms.
-        examples: list of `datasets.Example` that are validated on.
+        examples: list of `datasets.Example` that are validated on; the first `PICTURES`
+            are looked at.
         source: `pipeline.Source` of them.
         sigma: blur of their densities, pixels of each picture, or None.
     """
 
     def __init__(self, folder: str, examples: list, source, sigma: float | None):
         super().__init__()
-        self.folder, self.examples, self.source, self.sigma = folder, examples, source, sigma
+        self.folder, self.source, self.sigma = folder, source, sigma
+        self.examples = examples[:PICTURES]
         self.lines, self.writers = {}, {}
 
     def on_train_begin(self, logs=None):
-        batches = list(pipeline.once(self.source, prediction.BATCH).as_numpy_iterator())
+        batches = pipeline.once(self.source, prediction.BATCH).take(PICTURES // prediction.BATCH)
+        batches = list(batches.as_numpy_iterator())
         self.stimuli = [s for stimuli, _ in batches for s in stimuli.astype("uint8")]
         names = batches[0][1]
         self.targets = {name: np.concatenate([t[name] for _, t in batches]) for name in names}
@@ -72,9 +77,11 @@ class PictureScores(keras.callbacks.Callback):
         states = _random_states(generator)
         predicted = np.stack([*prediction.saliency_maps(generator, self.stimuli, resize=False)])
         for variable, state in states:
-            variable.assign(state)
+            if not np.array_equal(variable.numpy(), state):
+                variable.assign(state)
         found = each_score(self.targets, predicted)
         means = {name: np.mean(values) for name, values in found.items() if name not in judged}
+        epoch = np.int64(epoch)  # of Python's numbers TensorFlow keeps a copy each for good
         with event_files.writing(self.folder):
             with self.writers["validation"].as_default(step=epoch):
                 for name, values in found.items():
@@ -82,7 +89,7 @@ class PictureScores(keras.callbacks.Callback):
             for run, curves in {"validation": means, **self.lines}.items():
                 with self.writers[run].as_default(step=epoch):
                     for name, value in curves.items():
-                        tf.summary.scalar(f"epoch_{name}", value)
+                        tf.summary.scalar(f"epoch_{name}", np.float32(value))
                 self.writers[run].flush()
 
     def on_train_end(self, logs=None):
@@ -92,9 +99,8 @@ class PictureScores(keras.callbacks.Callback):
 
 
 def _random_states(model):
-    """Those of layers that draw when they predict, too (pix2pix' test_dropout)."""
-    weights = {id(variable) for variable in model.weights}
-    return [(v, v.numpy()) for v in model.variables if id(v) not in weights]
+    """Of random layers; some draw when they predict, too (pix2pix' test_dropout)."""
+    return [(v, v.numpy()) for v in model.variables if v.name == "seed_generator_state"]
 
 
 def each_score(targets: dict, saliency_maps: np.ndarray) -> dict[str, np.ndarray]:
@@ -107,7 +113,7 @@ def each_score(targets: dict, saliency_maps: np.ndarray) -> dict[str, np.ndarray
     Example:
         >>> ramp = np.arange(32.0).reshape(2, 4, 4, 1)
         >>> found = each_score({"density": ramp, "fixation_map": 0 * ramp}, ramp)
-        >>> {name: values.round(3).tolist() for name, values in found.items()}
+        >>> {name: (values.round(3) + 0.0).tolist() for name, values in found.items()}
         {'cc': [1.0, 1.0], 'sim': [1.0, 1.0], 'kld': [0.0, 0.0]}
     """
     found = {}
@@ -166,7 +172,7 @@ def _mean_nss(cases):
 
 
 class Animation(keras.callbacks.Callback):
-    """Draws a run's `epochs.gif`: the first panel picture, and its map epoch by epoch.
+    """After the last epoch draws `epochs.gif`: one picture, and its map epoch by epoch.
 
     It is made of the panels that are there, so that a resumed run shows all epochs.
 
@@ -180,13 +186,17 @@ class Animation(keras.callbacks.Callback):
         self.example = example
         self.folder = folder
 
-    def on_train_end(self, logs=None):
+    def on_epoch_end(self, epoch, logs=None):
+        # Before the checkpoint: after it the run has nothing left to train.
+        if epoch + 1 < self.params["epochs"] and not self.model.stop_training:
+            return
         with tempfile.TemporaryDirectory() as predictions:
             for name in sorted(os.listdir(self.folder)):
+                path = os.path.join(predictions, name[:-4], f"{self.example.name}.png")
                 if re.fullmatch(r"epoch_[0-9]{4,}\.png", name):
-                    sheet = pictures.read(os.path.join(self.folder, name))
-                    path = os.path.join(predictions, name[:-4], f"{self.example.name}.png")
-                    map_files.write_png(path, self._prediction(sheet))
+                    with contextlib.suppress(InputError):  # another picture that is called so
+                        sheet = pictures.read(os.path.join(self.folder, name))
+                        map_files.write_png(path, self._prediction(sheet))
             if os.listdir(predictions):
                 gif = os.path.join(self.folder, "epochs.gif")
                 epoch_maps.write_animation(gif, self.example, predictions)
