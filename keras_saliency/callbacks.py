@@ -150,7 +150,7 @@ class Panels(keras.callbacks.Callback):
             for shown in zip(self.examples, self.stimuli, self.densities, predictions, strict=True)
         ]
         with event_files.writing(self.log_dir):
-            with self.writer.as_default(step=epoch):
+            with self.writer.as_default(step=np.int64(epoch)):
                 for example, row in zip(self.examples, rows, strict=True):
                     name = f"stimulus, fixations, density, prediction, overlay/{example.name}"
                     tf.summary.image(name, row[None])

@@ -5,6 +5,7 @@ import glob
 import os
 
 import keras
+import numpy as np
 
 from keras_saliency import files
 from keras_saliency.errors import reason
@@ -79,9 +80,10 @@ class Scalars(keras.callbacks.Callback):
 
     def _write(self, where, begin, values, step):
         with writing(self.folder):
-            with self.writers[where].as_default(step=step):
+            # NumPy's: of Python's numbers TensorFlow keeps a copy each for good.
+            with self.writers[where].as_default(step=np.int64(step)):
                 for name, value in values.items():
-                    tf.summary.scalar(begin + name, value)
+                    tf.summary.scalar(begin + name, np.float32(value))
             self.writers[where].flush()
 
 

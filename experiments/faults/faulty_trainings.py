@@ -65,6 +65,7 @@ class Trainings:
         features = keras.layers.Dropout(0.2, seed=1)(features)
         saliency_map = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(features)
         self.model = keras.Model(stimulus, saliency_map)
+        self.final = keras.Model(stimulus, saliency_map)  # not compiled, as what trainers save
         self.model.compile("adam", "mse", metrics=[metrics.CC()], jit_compile=False)
         self.model.optimizer.build(self.model.trainable_variables)
         self.begin = os.path.join(folder, "begin")
@@ -107,7 +108,14 @@ class Trainings:
             return found.map(lambda stimulus, targets: (stimulus, targets["density"]))
 
         written = runs.callbacks(
-            run_dir, "tiny", self.examples[:1], SIGMA, save_every=1, log_every=2, minutes=0.0
+            run_dir,
+            "tiny",
+            self.examples[:1],
+            SIGMA,
+            save_every=1,
+            log_every=2,
+            minutes=0.0,
+            final=self.final,
         )
         resuming.fit(
             self.model, batches, first.epoch, EPOCHS, [*written, At(step, act)], reached,

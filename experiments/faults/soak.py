@@ -93,6 +93,7 @@ def epochs(trainings, folder, count):
     written = runs.callbacks(
         os.path.join(folder, "run"), "tiny", trainings.examples[:1], SIGMA,
         save_every=100, every=100, log_every=2, minutes=0.05,
+        final=trainings.final,
     )  # fmt: skip
     taking = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: meter(epoch + 1))
     begun = time.monotonic()
