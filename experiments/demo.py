@@ -55,7 +55,7 @@ def main(argv=None):
 def parse_args(argv):
     parser = training.Parser(__doc__)
     add = parser.add_argument
-    add("--model", required=True, action="append", metavar="RUN|FILE", help="one, or more to choose")
+    add("--model", required=True, action="append", metavar="RUN|FILE", help="one or several")
     add("--host", default="127.0.0.1", help="0.0.0.0: other machines may come (default: this one)")
     add("--port", type=training.positive, default=7860, metavar="N", help="default: %(default)s")
     args = parser.parse_args(argv)
@@ -171,7 +171,9 @@ def page(gradio, models, folder):
                 drawn = []
                 for title in ("Over the picture", "Map", "Regions", "Crop"):
                     with gradio.Tab(title):
-                        drawn.append(gradio.Image(show_label=False, format="png", height=520))
+                        # Its own buttons would offer to share it.
+                        kind = {"show_label": False, "format": "png", "buttons": ["fullscreen"]}
+                        drawn.append(gradio.Image(**kind, height=520, interactive=False))
                 heads = ["region", "attention", "area", "per area"]
                 table = gradio.Dataframe(headers=heads, interactive=False)
         changes = given.change, name.change, aspect.change, regions.submit

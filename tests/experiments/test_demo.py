@@ -1,6 +1,7 @@
 """What is behind the web page, without a browser and without Gradio."""
 
 import os
+import shutil
 import sys
 
 import demo
@@ -120,7 +121,7 @@ def test_no_picture_is_nothing(models, tmp_path):
 def test_models_have_their_names(model_path, tmp_path):
     for name in ("one/model.keras", "osie/model.keras", "x/last.keras"):
         (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_bytes(open(model_path, "rb").read())
+        shutil.copy(model_path, tmp_path / name)
     paths = [str(tmp_path / p) for p in ("osie", "one/model.keras", "osie/model.keras", "x/last")]
     found = demo.loaded([*paths[:3], paths[3] + ".keras"])
     assert list(found) == ["osie", paths[1], paths[2], "last"]
