@@ -130,6 +130,7 @@ def main(argv=None):
     map_size = network.output_shape[1:3]
     source = loading.source(args, train, args.size, sigma, map_size)
     validation = loading.source(args, monitored, args.size, sigma, map_size)
+    judged = monitored, validation
     counts = {"train": len(train), "monitored": len(monitored), "test": len(test)}
     fields.check_densities(test, sigma)
 
@@ -152,7 +153,7 @@ def main(argv=None):
             network.steps_per_execution = devices.steps_per_execution(steps)
         strategies.fit(
             network, source, validation, args.batch_size, done, args.epochs,
-            callbacks=callbacks_of(args, run_dir, final, test, sigma, best),
+            callbacks=callbacks_of(args, run_dir, final, test, sigma, judged, best),
             seed=args.seed, targets=density_only, augmentation=augmentation, begun=reached,
             validation_freq=args.validate_every, verbose=training.verbosity(),
         )  # fmt: skip
@@ -244,7 +245,7 @@ def compile_network(network, args):
     network.compile(optimizer, loss(), metrics=[data_loss, *terms, metrics.CC()], jit_compile=False)
 
 
-def callbacks_of(args, run_dir, final, test, sigma, best):
+def callbacks_of(args, run_dir, final, test, sigma, judged, best):
     """What happens after an epoch; early stopping before what is saved of it."""
     import keras
 
@@ -255,6 +256,7 @@ def callbacks_of(args, run_dir, final, test, sigma, best):
         "save_every": args.predict_every,
         "every": args.checkpoint_every,
         "minutes": args.checkpoint_minutes,
+        "monitored": judged,
     }
     return [
         keras.callbacks.LearningRateScheduler(learning_rates(args)),

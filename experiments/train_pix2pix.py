@@ -146,7 +146,7 @@ def main(argv=None):
         crop = args.size if args.jitter else None
         strategies.fit(
             gan, source, validation, args.batch_size, done, args.epochs,
-            callbacks=callbacks_of(args, run_dir, gan, monitored, test, sigma),
+            callbacks=callbacks_of(args, run_dir, gan, monitored, validation, test, sigma),
             seed=args.seed, augmentation={**augmentation, "crop": crop}, begun=reached,
             verbose=training.verbosity(),
         )  # fmt: skip
@@ -228,7 +228,7 @@ def optimizer(args, steps, times=1.0):
     return optimizers.FusedAdam(schedule, beta_1=BETA_1, epsilon=epsilon)
 
 
-def callbacks_of(args, run_dir, gan, monitored, test, sigma):
+def callbacks_of(args, run_dir, gan, monitored, validation, test, sigma):
     import keras
 
     from keras_saliency import callbacks
@@ -246,6 +246,7 @@ def callbacks_of(args, run_dir, gan, monitored, test, sigma):
         "save_every": args.save_every,
         "every": args.checkpoint_every,
         "minutes": args.checkpoint_minutes,
+        "monitored": (monitored, validation),
     }
     return [
         callbacks.Losses(args.show_every),

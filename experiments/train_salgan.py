@@ -99,7 +99,8 @@ def main(argv=None):
 
     # Data; a picture that cannot be read is found before anything is written
     source = loading.source(args, train, args.size, sigma)
-    monitored = loading.source(args, test[: runs.MONITORED], args.size, sigma)
+    monitored = test[: runs.MONITORED]
+    validation = loading.source(args, monitored, args.size, sigma)
     steps = pipeline.steps_per_epoch(train, args.batch_size)
     fingerprint = fingerprints.of(args, gan, train, test)
     counts = {"train": len(train), "test": len(test)}
@@ -111,9 +112,10 @@ def main(argv=None):
         if args.strategy == "none":
             gan.steps_per_execution = devices.steps_per_execution(steps)
         strategies.fit(
-            gan, source, monitored, args.batch_size, first, last,
+            gan, source, validation, args.batch_size, first, last,
             callbacks=runs.callbacks(
-                run_dir, phase, test, sigma, SAVE_EVERY[phase], minutes=args.checkpoint_minutes
+                run_dir, phase, test, sigma, SAVE_EVERY[phase],
+                monitored=(monitored, validation), minutes=args.checkpoint_minutes,
             ),
             seed=args.seed, augmentation=args.augmentation, begun=begun,
             verbose=training.verbosity(),

@@ -50,6 +50,50 @@ def read(path: str, size: tuple[int, int]) -> dict:
     return regions
 
 
+def of_lines(text: str, size: tuple[int, int]) -> dict:
+    """The boxes that are written one a line, by name.
+
+    Args:
+        text: lines such as "logo 10 20 300 150": a name, x, y, width and height
+            in pixels. Empty lines count for nothing.
+        size: `(height, width)` of the picture.
+
+    Raises:
+        InputError: names the line that is none, or the box that reaches out of the picture.
+
+    Example:
+        >>> of_lines("logo 4 0 2 3", (6, 8))
+        {'logo': (4, 0, 2, 3)}
+    """
+    regions = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, *box = line.replace(",", " ").rsplit(maxsplit=4)
+        name = name.strip().rstrip(":")
+        if len(box) < 4 or not all(part.isdecimal() and len(part) < 10 for part in box):
+            raise InputError(f"wanted a line `name x y width height` in pixels, got {line!r}")
+        if name in regions:
+            raise InputError(f"two regions are called {name!r}")
+        regions[name] = checked([*map(int, box)], size, f"the region {name!r}")
+    return regions
+
+
+def thirds(size: tuple[int, int]) -> dict:
+    """Nine boxes that cover a picture, by name; each is a third as wide and as high.
+
+    Example:
+        >>> thirds((6, 8))["bottom right"]
+        (5, 4, 3, 2)
+    """
+    down, across = ([round(i * side / 3) for i in range(4)] for side in size)
+    return {
+        f"{row} {column}": checked(
+            (across[j], down[i], across[j + 1] - across[j], down[i + 1] - down[i]), size
+        )
+        for i, row in enumerate(("top", "middle", "bottom"))
+        for j, column in enumerate(("left", "center", "right"))
+    }
+
+
 def _name(entry, where):
     name = entry.get("name") if isinstance(entry, dict) else None
     if not isinstance(name, str) or not name.strip() or not name.isprintable():

@@ -116,7 +116,7 @@ class Panels(keras.callbacks.Callback):
             one's.
     """
 
-    HEIGHT = 180  # pixels of a row
+    HEIGHT, GAP = 180, 6  # pixels of a row, and between panels
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class Panels(keras.callbacks.Callback):
                     tf.summary.image(name, row[None])
             self.writer.flush()
         width = max(row.shape[1] for row in rows)
-        sheet = [np.pad(row, ((0, 6), (0, width - row.shape[1]), (0, 0))) for row in rows]
+        sheet = [np.pad(row, ((0, self.GAP), (0, width - row.shape[1]), (0, 0))) for row in rows]
         path = os.path.join(self.pictures_dir, f"epoch_{epoch + 1:04d}.png")
         pictures.write_png(path, np.concatenate(sheet))
 
@@ -177,7 +177,7 @@ class Panels(keras.callbacks.Callback):
             _gray(_shrink(pictures.to_uint8(saliency_map), small)),
             _shrink(pictures.overlay(stimulus, saliency_map), small),
         ]
-        gap = np.full((small[0], 6, 3), 255, "uint8")
+        gap = np.full((small[0], self.GAP, 3), 255, "uint8")
         row = [panel for pair in zip(panels, [gap] * len(panels), strict=True) for panel in pair]
         return np.concatenate(row[:-1], axis=1)
 

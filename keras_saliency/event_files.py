@@ -12,6 +12,13 @@ from keras_saliency.errors import reason
 from keras_saliency.tensorflow_only import tf
 
 BATCH = "batch_"  # begins the names of values that are counted by steps; others, by epochs
+# What a GAN's health is seen by, under the names that SalGAN's PyTorch users know.
+GAN = {
+    "d_real": "real_score_mean",
+    "d_fake": "fake_score_mean",
+    "discriminator_loss": "d_loss",
+    "generator_loss": "g_loss",
+}
 
 
 class Scalars(keras.callbacks.Callback):
@@ -19,7 +26,7 @@ class Scalars(keras.callbacks.Callback):
 
     The files and names are those of Keras' `TensorBoard`, which counts the steps
     from 0 again when a run is resumed, and has its last minutes in memory when it is
-    killed.
+    killed. Of a GAN `gan/` has what tells whether it is well, once more.
 
     Args:
         folder: TensorBoard's; gets `train/` and `validation/`.
@@ -59,6 +66,9 @@ class Scalars(keras.callbacks.Callback):
         logs = logs or {}
         seen = {name: value for name, value in logs.items() if not name.startswith("val_")}
         self._write("train", "epoch_", seen, epoch)
+        if "d_real" in seen:
+            known = {GAN[name]: seen[name] for name in GAN if name in seen}
+            self._write("train", "gan/", known, epoch)
         judged = {name.removeprefix("val_"): logs[name] for name in logs if name not in seen}
         if judged:
             self._write("validation", "epoch_", judged, epoch)

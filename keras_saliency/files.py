@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 
 from keras_saliency import untrusted
 from keras_saliency.errors import InputError
@@ -124,6 +125,28 @@ def hold(folder: str) -> None:
         raise InputError(f"{folder} is written by another process, which still runs") from None
     except OSError:
         os.close(descriptor)
+
+
+def sweep(folder: str, seconds: float) -> None:
+    """Deletes what was not written to for so long in a folder, which itself stays.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_text(folder + "/a/b.txt", "b")
+        ...     sweep(folder, 60), os.listdir(folder)
+        ...     sweep(folder, -1), os.listdir(folder)
+        (None, ['a'])
+        (None, [])
+    """
+    for above, _, names in os.walk(folder, topdown=False):
+        old = time.time() - seconds
+        with contextlib.suppress(OSError):  # it is gone, or not empty
+            is_old = os.stat(above).st_mtime < old  # before anything in it goes
+            for path in (os.path.join(above, name) for name in names):
+                if os.stat(path).st_mtime < old:
+                    os.remove(path)
+            if is_old and above != folder:
+                os.rmdir(above)
 
 
 def flush_names(folder: str) -> None:

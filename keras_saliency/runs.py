@@ -63,6 +63,8 @@ def write_config(
     """
     if not strategies.is_chief(args.strategy):
         return
+    from keras_saliency import hparams
+
     fingerprint = {**(fingerprint or {}), "processor": provenance.processor()}
     arguments = {key: value for key, value in vars(args).items() if key != "resume"}
     start = {
@@ -84,6 +86,7 @@ def write_config(
     config["arguments"] = {**arguments, "run_dir": run_dir}
     files.write_json(os.path.join(run_dir, "config.json"), config)
     files.hold(run_dir)
+    hparams.begin(run_dir, arguments)
     stopping.can_go_on(run_dir)
 
 
@@ -168,6 +171,7 @@ def callbacks(
     save_every: int,
     every: int = 1,
     final=None,
+    monitored: tuple | None = None,
     log_every: int | str = "epoch",
     minutes: float = 10.0,
 ) -> list:
@@ -182,14 +186,16 @@ def callbacks(
         every: int, epochs between two checkpoints, and two panels.
         final: `keras.Model` to show and to save, if it is not the trained one
             itself but what follows on it too.
+        monitored: list of `Example` that are validated on, and their
+            `pipeline.Source`; None: TensorBoard gets no scores of each.
         log_every: steps between two points of the losses in TensorBoard;
             "epoch": each epoch's alone.
         minutes: float, between two checkpoints inside an epoch.
     """
+    from keras_saliency import board, event_files
     from keras_saliency import callbacks as ours
-    from keras_saliency import event_files
 
-    logs = os.path.join(run_dir, "logs")
+    logs, drawn = os.path.join(run_dir, "logs"), os.path.join(run_dir, "pictures")
     return [
         ours.NaNGuard(),
         ours.MetricsCSV(os.path.join(run_dir, "metrics.csv"), phase),
@@ -198,10 +204,13 @@ def callbacks(
             test[:PANEL_PICTURES],
             sigma,
             os.path.join(logs, "validation"),
-            os.path.join(run_dir, "pictures"),
+            drawn,
             every,
             final,
         ),
+        board.Animation(test[0], drawn),
+        *([board.PictureScores(logs, *monitored, sigma)] if monitored else []),
+        *board.profile(logs),
         ours.Generators(os.path.join(run_dir, "epochs"), save_every, final),
         ours.Checkpoints(os.path.join(run_dir, "checkpoints"), phase, every, minutes),
     ]
@@ -226,6 +235,7 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
         evaluation,
         export,
         folding,
+        hparams,
         pictures,
         prediction,
         reports,
@@ -247,6 +257,7 @@ def finish(run_dir, generator, name, test, sigma, data) -> str:
     if len(test) > 1:
         scored["center bias"] = evaluation.score_baseline("center_bias", truths)
     files.write_csv(os.path.join(run_dir, "scores.csv"), scored[name])
+    hparams.end(run_dir, evaluation.means(scored[name]))
     table = tables.table(tables.title(data, truths), scored)
     files.write_text(os.path.join(run_dir, "scores.md"), table + "\n")
     metrics, drawn = os.path.join(run_dir, "metrics.csv"), os.path.join(run_dir, "pictures")

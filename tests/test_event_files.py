@@ -43,6 +43,21 @@ def test_no_point_is_twice_or_missing(tmp_path):
     assert found(tmp_path / "cut") == found(tmp_path / "whole")
 
 
+def test_what_tells_whether_a_gan_is_well_has_the_names_that_people_know(tmp_path):
+    scalars = event_files.Scalars(str(tmp_path))
+    scalars.on_train_begin()
+    alone = {"generator_loss": 3.0, "nss": 1.0}
+    scalars.on_epoch_end(0, alone)  # the generator alone is no GAN
+    scalars.on_epoch_end(1, {**alone, "discriminator_loss": 2.0, "d_real": 0.75, "d_fake": 0.25})
+    scalars.on_train_end()
+    assert [point[1:] for point in found(tmp_path) if point[1].startswith("gan/")] == [
+        ("gan/d_loss", 1, 2.0),
+        ("gan/fake_score_mean", 1, 0.25),
+        ("gan/g_loss", 1, 3.0),
+        ("gan/real_score_mean", 1, 0.75),
+    ]
+
+
 def test_what_is_not_touched_is_not_written_anew(tmp_path):
     written(tmp_path, 0, 4)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/events*")}

@@ -78,8 +78,17 @@ LEVELS = [
     {"pipeline"},
     {"baselines", "gan", "serving", "shards", "blurs"},
     {"evaluation", "event_files", "prediction", "checkpoints", "export", "reports"},
-    {"callbacks", "early_stopping", "mending", "tables", "formats", "listed", "worklists"},
-    {"devices", "engines", "fingerprints", "resuming"},
+    {
+        "callbacks",
+        "early_stopping",
+        "mending",
+        "tables",
+        "formats",
+        "listed",
+        "worklists",
+        "hparams",
+    },
+    {"board", "devices", "engines", "fingerprints", "resuming"},
     {"strategies"},
     {"runs", "loading"},
     {"training", "bulk"},
@@ -87,9 +96,10 @@ LEVELS = [
     {"bulk_pipeline"},
 ]
 USES_TENSORFLOW = {
-    "augmentation", "bulk_shards", "callbacks", "devices", "event_files", "export",
-    "fingerprints", "formats", "gan", "kernels", "listed", "mending", "pipeline", "prediction",
-    "provenance", "replicas", "serving", "shards", "strategies", "tensorflow_only", "training",
+    "augmentation", "board", "bulk_shards", "callbacks", "devices", "event_files", "export",
+    "fingerprints", "formats", "gan", "hparams", "kernels", "listed", "mending", "pipeline",
+    "prediction", "provenance", "replicas", "serving", "shards", "strategies", "tensorflow_only",
+    "training",
 }  # fmt: skip
 
 

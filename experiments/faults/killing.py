@@ -106,7 +106,7 @@ def metrics(run_dir) -> str:
 
 
 def points(run_dir) -> list:
-    """TensorBoard's scalars: curve, step, and the number as bytes."""
+    """TensorBoard's scalars and histograms: curve, step, and the numbers as bytes."""
     import tensorflow as tf
 
     found = []
@@ -114,7 +114,7 @@ def points(run_dir) -> list:
         for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(record)
             for value in event.summary.value:
-                if value.metadata.plugin_data.plugin_name == "scalars":
+                if value.metadata.plugin_data.plugin_name in ("scalars", "histograms"):
                     where = os.path.basename(os.path.dirname(path))
                     number = tf.make_ndarray(value.tensor).tobytes()
                     found.append((where, value.tag, event.step, number))

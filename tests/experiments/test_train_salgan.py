@@ -42,6 +42,8 @@ def test_run_folder_has_everything(run_dir):
         "model.keras",
         "saved_model/1/saved_model.pb",
         "pictures/epoch_0004.png",
+        "pictures/epochs.gif",
+        "logs/gold_standard",
         "checkpoints/epoch_0003.npz",
         "checkpoints/epoch_0004.npz",
         "epochs/epoch_0003.keras",
@@ -73,7 +75,8 @@ def test_tensorboard_has_scalars_and_panels(run_dir):
         for record in tf.data.TFRecordDataset(str(path)):
             event = tf.compat.v1.Event.FromString(record.numpy())
             tags |= {value.tag for value in event.summary.value}
-    assert {"epoch_nss", "epoch_content_loss", "epoch_d_real"} <= tags
+    assert {"epoch_nss", "epoch_content_loss", "epoch_d_real", "gan/real_score_mean"} <= tags
+    assert {"pictures/nss", "pictures/kld", "final/auc_judd"} <= tags
     assert any("prediction" in tag and "test_0000" in tag for tag in tags)
 
 
