@@ -33,12 +33,14 @@ napoleon_numpy_docstring = False
 
 # Sections that begin on the line of their name; napoleon knows only those that begin below it.
 INLINE = re.compile(r"(Shapes|Returns|Yields|Raises|References?|Curves): +(\S.*)")
-# Files beside docs/ that pages link to, and the page that shows them here.
+# Files that lie elsewhere, and the page that shows each here; links lead to them as on a forge.
 SHOWN = {
-    "../experiments/README.md": "results.md",
-    "../README.md": "index.md",
-    "../CONTRIBUTING.md": "contributing.md",
+    "README.md": "index.md",
+    "experiments/README.md": "results.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changes.md",
 }
+LINK = re.compile(r"\]\((?:\.\./)*(?:docs/)?([\w/]+\.(?:md|png))")
 
 
 def as_fields(app, what, name, obj, options, lines):
@@ -55,12 +57,20 @@ def as_fields(app, what, name, obj, options, lines):
         inside = bool(found) or (inside and bool(line.strip()))
 
 
-def to_pages(app, path, source):
-    """Links to files beside docs/ lead to the pages that show them."""
-    for there, here in SHOWN.items():
-        source[0] = source[0].replace(f"]({there}", f"]({here}")
+def to_pages(text):
+    """Links to files lead to the pages that show them."""
+    return LINK.sub(lambda found: "](" + SHOWN.get(found[1], found[1]), text)
+
+
+def of_page(app, name, content):
+    content[0] = to_pages(content[0])
+
+
+def of_included(app, path, name, content):
+    content[0] = to_pages(content[0])
 
 
 def setup(app):
     app.connect("autodoc-process-docstring", as_fields, priority=400)  # before napoleon
-    app.connect("source-read", to_pages)
+    app.connect("source-read", of_page)
+    app.connect("include-read", of_included)
