@@ -29,6 +29,9 @@ def write(folder: pathlib.Path) -> None:
     (folder / "DIR").symlink_to("mydata")
     write_maps(folder, random)
     write_pickles(folder, random)
+    for model in ("NAME", "bms"):
+        rows = [f"{name},{random.random()},{random.random()}" for name in NAMES]
+        (folder / f"scores-{model}.csv").write_text("\n".join(["image,nss,cc", *rows]))
     for name in ("old.h5", "old.keras"):
         shutil.copy(OLD / name.replace("old", "maxout_network"), folder / name)
 
