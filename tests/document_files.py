@@ -13,8 +13,8 @@ from keras_saliency import map_files, maps
 PHOTOS = ("photo.jpg", "a.png", "b.png", "FOLDER/1.jpg", "FOLDER/in/2.png", "PHOTOS/1.jpg")
 MORE = ("more/deep/3.png", "more/deep/4.jpg")
 PHOTO_SIZE = (400, 500)  # the regions of docs/attention.md fit in
-NAMES = ["kitchen.jpg", "day2/street.png", *(f"{i}.png" for i in range(13))]  # "8", "12": test
-SIZE = (700, 420)  # street.png is looked at in line 640
+NAMES = [f"{i}.png" for i in range(13)]  # "8.png" and "12.png" are of "test"
+SIZE = (60, 80)
 OLD = ROOT / "tests" / "addons" / "reference"
 
 
@@ -53,14 +53,15 @@ def write_regions(folder):
         (folder / name).write_text(regions)
 
 
-def csv_of(page: str) -> str:
-    """The table of fixations that the page shows."""
-    [found] = [each.text for each in blocks(page) if each.text.startswith("image,x,y")]
-    return found
+def write_shown(folder: pathlib.Path, table: str) -> None:
+    """A page's table of fixations, and the pictures that it names."""
+    for line in table.splitlines()[1:]:
+        save(folder / "images" / line.split(",")[0], np.zeros((700, 500, 3), "uint8"))
+    (folder / "fixations.csv").write_text(table)
 
 
 def write_mydata(folder, random):
-    lines = csv_of("docs/your_own_data.md").splitlines()
+    lines = ["image,x,y,observer,duration_ms"]
     for name in NAMES:
         save(folder / "images" / name, picture(SIZE, random))
         points = random.integers(0, SIZE[::-1], (6, 2))
@@ -71,10 +72,9 @@ def write_mydata(folder, random):
 def write_maps(folder, random):
     """Predicted maps of `mydata`, one of the photo, and a folder of pictures with densities."""
     for name in NAMES:
-        values = maps.density(random.integers(0, 400, (3, 2)), SIZE, 40.0)
+        values = maps.density(random.integers(0, 60, (3, 2)), SIZE, 6.0)
         map_files.write_png(str(folder / "MAPS" / name), values)
-        small = values[::10, ::10]
-        map_files.write_png(str(folder / "mapped" / "maps" / name), small)
+        map_files.write_png(str(folder / "mapped" / "maps" / name), values[::2, ::2])
     (folder / "mapped" / "images").symlink_to("../mydata/images")
     (folder / "maps").mkdir()
     photo = maps.density(np.array([[50.0, 60.0]]), PHOTO_SIZE, 30.0)

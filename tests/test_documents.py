@@ -212,9 +212,7 @@ def parse(script, given):
 def check_text(block):
     assert not [line for line in block.text.splitlines() if line.startswith(("python ", "pip "))]
     if block.text.startswith("image,x,y"):
-        pathlib.Path("shown").mkdir()
-        pathlib.Path("shown/images").symlink_to("../mydata/images")
-        pathlib.Path("shown/fixations.csv").write_text(block.text)
+        document_files.write_shown(pathlib.Path("shown"), block.text)
         assert not any(example.dropped for example in ks.datasets.folder.load("shown"))
     elif block.text.startswith("model_config_list"):
         configs = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
@@ -247,7 +245,7 @@ def test_the_reader_of_commands_sees_all_kinds():
 
 
 def test_a_wrong_flag_is_found(here):
-    for wrong in ("experiments/export.py --model runs/NAME --out served/1",
+    for wrong in ("experiments/export.py --model runs/NAME --target served/1",
                   "experiments/predict.py --model runs/NAME photo.jpg --output maps --fit wide",
                   "experiments/benchmarks/salgan.py --pytorch PYTHON"):  # fmt: skip
         script, *given = wrong.split()
