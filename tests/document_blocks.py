@@ -68,7 +68,9 @@ def commands(text: str) -> list[list[str]]:
 
 def shell(page: str) -> list[list[str]]:
     """All commands of a page's blocks for the shell."""
-    return [words for each in blocks(page) if each.language == "sh" for words in commands(each.text)]
+    return [
+        words for each in blocks(page) if each.language == "sh" for words in commands(each.text)
+    ]
 
 
 def _parts(words):
