@@ -1,7 +1,7 @@
 """Writes what tensorflow-addons computes, and models saved with it, to a folder.
 
 In an environment of its own, since tensorflow-addons ends at TensorFlow 2.15;
-README.md has the commands. `tests/addons/reference` holds what it wrote once.
+CONTRIBUTING.md has the commands. `tests/addons/reference` holds what it wrote once.
 """
 
 import pathlib
