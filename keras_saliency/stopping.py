@@ -7,7 +7,6 @@ is made, which `check` looks at after every step; else the process ends there.
 
 import contextlib
 import os
-import select
 import shlex
 import shutil
 import signal
@@ -64,8 +63,6 @@ def look() -> bool:
     saved because of it.
     """
     _state.seen = _state.asked is not None
-    if _state.seen:
-        _drop_broken_pipe()
     return _state.seen
 
 
@@ -74,14 +71,31 @@ def asked() -> bool:
     return _state.seen
 
 
-def _drop_broken_pipe():
-    """Throws stdout away if nobody reads it: Ctrl-C ends `| tee log` before training ends."""
-    with contextlib.suppress(AttributeError, OSError):  # Windows knows no poll
-        poll = select.poll()
-        poll.register(1, 0)
-        if any(event & select.POLLERR for _, event in poll.poll(0)):
+class _Unread:
+    """A stream whose reader may have gone: Ctrl-C ends `| tee log` before training ends."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        with self._gone():
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self):
+        with self._gone():
+            self.stream.flush()
+
+    @contextlib.contextmanager
+    def _gone(self):
+        try:
+            yield
+        except BrokenPipeError:  # what is left, and what comes, goes nowhere
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
+            os.dup2(nowhere, self.stream.fileno())
             os.close(nowhere)
 
 
@@ -100,6 +114,7 @@ def message() -> str:
 def _answer(signum, frame):
     if _state.training:
         _state.asked = signum
+        sys.stdout, sys.stderr = _Unread(sys.stdout), _Unread(sys.stderr)
         for each in SIGNALS:
             if signal.getsignal(each) is _answer:
                 signal.signal(each, signal.SIG_DFL)
