@@ -53,22 +53,34 @@ def deferred():
         yield
     finally:
         _state.training = False
+    look()
     check()
 
 
-def look() -> bool:
-    """Looks whether a signal waits; `asked` says so until the next look.
+def look() -> None:
+    """Looks whether a signal waits; `asked` and `check` go by that until the next look.
 
     One that comes while the step is saved must not end training: it came too late to be
     saved because of it.
     """
     _state.seen = _state.asked is not None
-    return _state.seen
 
 
 def asked() -> bool:
     """Whether a signal waited at the last look."""
     return _state.seen
+
+
+def check() -> None:
+    """Raises `Stopped` if a signal waited at the last look."""
+    if _state.seen:
+        raise Stopped(_state.asked)
+
+
+def message() -> str:
+    """What a script says that was stopped: one line with the command that goes on."""
+    script = os.path.basename(sys.argv[0])
+    return f"{script}: stopped" + (f"; go on with: {_state.command}" if _state.command else "")
 
 
 class _Unread:
@@ -97,18 +109,6 @@ class _Unread:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())
             os.close(nowhere)
-
-
-def check() -> None:
-    """Raises `Stopped` if a signal waits."""
-    if _state.asked is not None:
-        raise Stopped(_state.asked)
-
-
-def message() -> str:
-    """What a script says that was stopped: one line with the command that goes on."""
-    script = os.path.basename(sys.argv[0])
-    return f"{script}: stopped" + (f"; go on with: {_state.command}" if _state.command else "")
 
 
 def _answer(signum, frame):
