@@ -1,6 +1,5 @@
 """What is written while a run trains: metrics.csv, panels, maps, generators, checkpoints."""
 
-import csv
 import os
 import sys
 import time
@@ -10,6 +9,7 @@ import numpy as np
 
 from keras_saliency import (
     checkpoints,
+    choosing,
     event_files,
     fields,
     files,
@@ -20,7 +20,6 @@ from keras_saliency import (
     pipeline,
     prediction,
     stopping,
-    untrusted,
 )
 from keras_saliency.errors import InputError
 from keras_saliency.tensorflow_only import tf
@@ -91,11 +90,10 @@ class MetricsCSV(keras.callbacks.Callback):
 
     def _read(self):
         try:
-            with untrusted.table(self.path) as file:
-                rows = list(csv.DictReader(file))
+            rows = choosing.rows_of(self.path)
             if all(row["epoch"].isdecimal() and None not in row for row in rows):
                 return rows
-        except (AttributeError, KeyError, ValueError, csv.Error):
+        except (InputError, AttributeError, KeyError):
             pass
         raise InputError(f"{self.path} is damaged: move it away, and go on with --resume")
 

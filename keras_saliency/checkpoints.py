@@ -63,9 +63,7 @@ def save(folder: str, model, phase: str, epoch: int, step: int = 0) -> None:
     inside = f"_step_{step:08d}" if step else ""
     path = os.path.join(folder, f"epoch_{epoch:04d}{inside}.npz")
     write(path, phase=phase, epoch=epoch, step=step, **arrays)
-    # One that is further on than this was damaged: the run went on from before it.
-    known = [each for each in _found(folder) if _place(each) <= (epoch, step)]
-    for old in set(_found(folder)) - set(known[-KEPT:]):
+    for old in _found(folder)[:-KEPT]:
         os.remove(old)
 
 
@@ -85,6 +83,8 @@ def last(folder: str) -> Progress | None:
         except InputError as error:
             print(f"WARNING: {error}", file=sys.stderr)
             damaged.append(path)
+            continue
+        except FileNotFoundError:  # another machine has found it damaged, and renamed it
             continue
         if len(arrays) < 3:
             raise InputError(f"{path} is not a checkpoint of a run")

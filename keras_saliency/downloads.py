@@ -67,9 +67,7 @@ def get(archives: list[tuple[str, str | None, str, str]], folder: str, whole=Non
 
 
 def _recorded(folder):
-    with (
-        contextlib.suppress(OSError, ValueError, TypeError),
-    ):
+    with contextlib.suppress(OSError, ValueError, TypeError):
         return dict(untrusted.read_json(os.path.join(folder, RECORD)))
     return {}
 
@@ -152,9 +150,7 @@ class _Part:
         self.path, self.notes, self.url = f"{path}.part", f"{path}.part.json", url
         self.version = self.total = None
         self.joined = False  # of what more than one connection brought
-        with (
-            contextlib.suppress(OSError, ValueError, KeyError, TypeError),
-        ):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             noted = untrusted.read_json(self.notes)
             if noted["url"] == url:
                 self.version, self.total = noted["version"], noted["total"]

@@ -30,6 +30,7 @@ def of(args, model, *splits: list) -> dict:
         "jit": bool(model.jit_compile),
         "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),  # which is TensorFlow's default
         **provenance.versions(),
+        "processor": provenance.processor(),
         "batch size": args.batch_size,
         "strategy": args.strategy,
         "devices": model.distribute_strategy.num_replicas_in_sync,

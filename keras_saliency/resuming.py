@@ -52,18 +52,17 @@ class Parts(keras.callbacks.CallbackList):
 
     def on_train_batch_end(self, batch, logs=None):
         batch += self.skipped
-        asked = stopping.look()
+        stopping.look()
         super().on_train_batch_end(batch, logs)
-        if asked and batch + 1 < self.params["steps"]:  # else the epoch is ended too
+        if batch + 1 < self.params["steps"]:  # else the epoch is ended too
             stopping.check()
 
     def on_epoch_end(self, epoch, logs=None):
-        asked = stopping.look()
+        stopping.look()
         super().on_epoch_end(epoch, logs)
         self.skipped = 0
         self.ends = epoch + 1 == self.params["epochs"] or self.model.stop_training
-        if asked:
-            stopping.check()
+        stopping.check()
 
     def on_train_end(self, logs=None):
         if self.ends:

@@ -65,7 +65,6 @@ def write_config(
         return
     from keras_saliency import hparams
 
-    fingerprint = {**(fingerprint or {}), "processor": provenance.processor()}
     arguments = {key: value for key, value in vars(args).items() if key != "resume"}
     start = {
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
@@ -73,11 +72,11 @@ def write_config(
         "git_commit": provenance.git_commit(),
         "versions": provenance.versions(),
         "machine": {"processor": provenance.processor(), "cores": os.cpu_count()},
-        "fingerprint": fingerprint,
+        "fingerprint": fingerprint or {},
     }
     if args.resume:
         config = _read_config(run_dir)
-        fingerprints.compare(run_dir, config.get("fingerprint", {}), fingerprint)
+        fingerprints.compare(run_dir, config.get("fingerprint", {}), start["fingerprint"])
         config["resumed"] = [*config.get("resumed", []), start]
     else:
         config = {**start, "seed": args.seed, "precision": args.precision, **facts}

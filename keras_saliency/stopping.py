@@ -7,7 +7,6 @@ is made, which `check` looks at after every step; else the process ends there.
 
 import contextlib
 import os
-import select
 import shlex
 import shutil
 import signal
@@ -54,19 +53,17 @@ def deferred():
         yield
     finally:
         _state.training = False
+    look()
     check()
 
 
-def look() -> bool:
-    """Looks whether a signal waits; `asked` says so until the next look.
+def look() -> None:
+    """Looks whether a signal waits; `asked` and `check` go by that until the next look.
 
     One that comes while the step is saved must not end training: it came too late to be
     saved because of it.
     """
     _state.seen = _state.asked is not None
-    if _state.seen:
-        _drop_broken_pipe()
-    return _state.seen
 
 
 def asked() -> bool:
@@ -74,20 +71,9 @@ def asked() -> bool:
     return _state.seen
 
 
-def _drop_broken_pipe():
-    """Throws stdout away if nobody reads it: Ctrl-C ends `| tee log` before training ends."""
-    with contextlib.suppress(AttributeError, OSError):  # Windows knows no poll
-        poll = select.poll()
-        poll.register(1, 0)
-        if any(event & select.POLLERR for _, event in poll.poll(0)):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.close(nowhere)
-
-
 def check() -> None:
-    """Raises `Stopped` if a signal waits."""
-    if _state.asked is not None:
+    """Raises `Stopped` if a signal waited at the last look."""
+    if _state.seen:
         raise Stopped(_state.asked)
 
 
@@ -97,9 +83,38 @@ def message() -> str:
     return f"{script}: stopped" + (f"; go on with: {_state.command}" if _state.command else "")
 
 
+class _Unread:
+    """A stream whose reader may have gone: Ctrl-C ends `| tee log` before training ends."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        with self._gone():
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self):
+        with self._gone():
+            self.stream.flush()
+
+    @contextlib.contextmanager
+    def _gone(self):
+        try:
+            yield
+        except BrokenPipeError:  # what is left, and what comes, goes nowhere
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
+
+
 def _answer(signum, frame):
     if _state.training:
         _state.asked = signum
+        sys.stdout, sys.stderr = _Unread(sys.stdout), _Unread(sys.stderr)
         for each in SIGNALS:
             if signal.getsignal(each) is _answer:
                 signal.signal(each, signal.SIG_DFL)

@@ -115,14 +115,14 @@ def main():
     with stopping.deferred():
         sys.stdin.readline()
         os.kill(os.getpid(), 2)
-        stopping.look()
-        print("saved", "." * 100_000, flush=True)
+        print("Epoch 2", "." * 100_000, flush=True)
+        print("saved", "." * 100_000, file=sys.stderr)
 training.run(main)
 """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen([sys.executable, "-c", program], text=True, **pipes)
     process.stdout.close()
+    process.stderr.close()  # 2>&1
     process.stdin.write("\n")
     process.stdin.close()
-    said = process.stderr.read()
-    assert process.wait() == 130 and "BrokenPipe" not in said
+    assert process.wait() == 130

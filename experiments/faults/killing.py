@@ -85,24 +85,27 @@ def appears(run_dir, pattern):
 
 
 def state(run_dir) -> str:
-    """SHA-256 of all that training changes, as the last checkpoint has it."""
+    """SHA-256 of all that training changes: the last checkpoint, early stopping's best weights."""
     from keras_saliency import checkpoints
 
     last = checkpoints.last(os.path.join(run_dir, "checkpoints"))
     digest = hashlib.sha256(f"{last[1:]}".encode())
     for name, array in sorted(checkpoints.read(last.path).items()):
         digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    best = os.path.join(run_dir, "best.npz")
+    if os.path.isfile(best):
+        digest.update(_content(best))
     return digest.hexdigest()
 
 
 def metrics(run_dir) -> str:
-    """SHA-256 of metrics.csv, and of early stopping's best weights if there are any."""
-    digest = hashlib.sha256()
-    for path in (os.path.join(run_dir, name) for name in ("metrics.csv", "best.npz")):
-        if os.path.isfile(path):
-            with open(path, "rb") as file:
-                digest.update(file.read())
-    return digest.hexdigest()
+    """SHA-256 of metrics.csv."""
+    return hashlib.sha256(_content(os.path.join(run_dir, "metrics.csv"))).hexdigest()
+
+
+def _content(path):
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def points(run_dir) -> list:
