@@ -1,9 +1,9 @@
 """What people look at in a picture: regions, focal point, crops, two designs.
 
-    python experiments/attention.py regions photo.jpg --model RUN --regions regions.json
-    python experiments/attention.py focus *.jpg --model RUN --json focus.json
-    python experiments/attention.py crop photo.jpg --model RUN --aspect 16:9 --output crop.jpg
-    python experiments/attention.py compare a.png b.png --model RUN --regions a.json b.json
+    python experiments/attention.py regions photo.jpg --regions regions.json
+    python experiments/attention.py focus *.jpg --json focus.json
+    python experiments/attention.py crop photo.jpg --aspect 16:9 --output crop.jpg
+    python experiments/attention.py compare a.png b.png --regions a.json b.json --model RUN
 
 Instead of `--model`, `--map` takes maps that are there already. `--draw` writes
 what was found over the picture, to look at. `crop` and `focus` take several
@@ -29,6 +29,8 @@ from keras_saliency import (
     map_files,
     pictures,
     resizing,
+    shipped,
+    trained,
     training,
 )
 from keras_saliency.errors import InputError
@@ -61,8 +63,8 @@ def parse_args(argv):
     add = parser.add_argument
     add("what", choices=tuple(FLAGS), help="what to find out")
     add("pictures", nargs="+", metavar="PICTURE", help="picture files; two for compare")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--model", metavar="RUN|FILE", help="a run folder or a .keras file")
+    source = parser.add_mutually_exclusive_group()
+    trained.add_flag(source, default=None)
     source.add_argument(
         "--map",
         nargs="+",
@@ -82,6 +84,7 @@ def parse_args(argv):
     add("--draw", default="", metavar="PATH", help="draw the result: a .png, or a folder")
     add("--json", default="", metavar="OUT.json", help="write the numbers too")
     args = parser.parse_args(argv)
+    args.model = args.model or (None if args.map else shipped.NAME)
     check(parser, args)
     return args
 
@@ -98,8 +101,6 @@ def check(parser, args):
         parser.error(f"{args.what} needs --regions JSON, of the picture or of each")
     if args.what == "crop" and not (args.aspect and (args.output or args.draw or args.json)):
         parser.error("crop needs --aspect W:H, and --output PATH, --draw PATH or --json OUT.json")
-    if args.model and not os.path.exists(args.model):
-        parser.error(f"no such file or folder: {args.model}")
     if args.map and not one_folder(args.map) and len(args.map) != len(args.pictures):
         parser.error(f"--map has {len(args.map)} files for {len(args.pictures)} pictures")
     # Two designs are drawn in one file.

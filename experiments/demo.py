@@ -1,6 +1,7 @@
 """A web page: drop a picture, see where people will look.
 
     pip install 'keras_saliency[demo]'
+    python experiments/demo.py
     python experiments/demo.py --model runs/NAME --model best.keras --port 8080
 
 The map, the map over the picture, the attention that regions get, and the crop that
@@ -27,6 +28,8 @@ from keras_saliency import (
     inputs,
     outputs,
     pictures,
+    shipped,
+    trained,
     training,
 )
 from keras_saliency.errors import InputError, printable
@@ -55,13 +58,11 @@ def main(argv=None):
 def parse_args(argv):
     parser = training.Parser(__doc__)
     add = parser.add_argument
-    add("--model", required=True, action="append", metavar="RUN|FILE", help="one or several")
+    trained.add_flag(parser, default=None, action="append")
     add("--host", default="127.0.0.1", help="0.0.0.0: other machines may come (default: this one)")
     add("--port", type=training.positive, default=7860, metavar="N", help="default: %(default)s")
     args = parser.parse_args(argv)
-    for path in args.model:
-        if not os.path.exists(path):
-            parser.error(f"no such file or folder: {path}")
+    args.model = args.model or [shipped.NAME]
     return args
 
 

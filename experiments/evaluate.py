@@ -27,6 +27,7 @@ from keras_saliency import (
     pictures,
     reported,
     tables,
+    trained,
     training,
 )
 from keras_saliency.errors import InputError
@@ -38,7 +39,7 @@ CURVES = ("auc", "auc_judd", "nss", "cc", "kld")  # of the epochs, those that th
 
 def main(argv=None):
     args = parse_args(argv)
-    split = training.default_to_the_runs(args, args.model)
+    split = trained.default_to_the_runs(args, args.model)
     examples, sigma = loading.load_scored(args, split, args.limit), loading.sigma(args)
     if args.size:
         examples, sigma = loading.at_size(examples, sigma, args.size)
@@ -73,7 +74,7 @@ def parse_args(argv):
     parser = training.Parser(__doc__)
     add = parser.add_argument
     names = ["all", *baselines.BASELINES]
-    add("--model", nargs="+", default=[], metavar="RUN|FILE", help="run folders or .keras files")
+    trained.add_flag(parser, nargs="+", default=[])
     add("--epochs", action="store_true", help="score every epoch's generator of the runs")
     add("--predictions", nargs="+", default=[], metavar="DIR", help="folders of predicted maps")
     add("--baseline", nargs="+", default=[], choices=names, metavar="NAME", help=", ".join(names))

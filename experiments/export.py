@@ -13,7 +13,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import runtimes, training
+from keras_saliency import runtimes, trained, training
 from keras_saliency.errors import InputError
 
 
@@ -41,7 +41,7 @@ def main(argv=None):
 def parse_args(argv):
     parser = training.Parser(__doc__)
     add = parser.add_argument
-    add("--model", required=True, metavar="RUN|FILE", help="a run folder or a .keras file")
+    trained.add_flag(parser)
     add(
         "--output",
         required=True,

@@ -1,6 +1,6 @@
 """Predict where people look in pictures and videos: a map of each one's own size.
 
-    python experiments/predict.py --model runs/NAME photo.jpg --output maps
+    python experiments/predict.py photo.jpg
     python experiments/predict.py --model runs/NAME FOLDER --output maps --write png overlay
     python experiments/predict.py --model runs/NAME clip.mp4 --every 5 --output maps --resume
 
@@ -19,7 +19,7 @@ import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import devices, inputs, outputs, pictures, progress, stores, training
+from keras_saliency import devices, inputs, outputs, pictures, progress, stores, trained, training
 from keras_saliency.errors import InputError, printable
 
 # What changes a map; beside it, its kinds, and of the model its file's content.
@@ -55,8 +55,8 @@ def parse_args(argv):
     parser = training.Parser(__doc__)
     add = parser.add_argument
     add("inputs", nargs="+", metavar="INPUT", help="files, folders, patterns, videos")
-    add("--model", required=True, metavar="RUN|FILE", help="a run folder or a .keras file")
-    add("--output", required=True, metavar="DIR", help="folder to write to")
+    trained.add_flag(parser)
+    add("--output", default="maps", metavar="DIR", help="folder to write to (default: maps)")
     add(
         "--write",
         nargs="+",
@@ -96,8 +96,6 @@ def parse_args(argv):
     args = parser.parse_args(argv)
     if not args.output:
         parser.error("--output: wanted a folder to write to")
-    if not os.path.exists(args.model):
-        parser.error(f"no such file or folder: {args.model}")
     if args.reference and args.fit:
         parser.error("--fit: the --reference has its own")
     args.fit = args.fit or ("reference" if args.reference else "stretch")

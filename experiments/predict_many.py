@@ -22,7 +22,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
-from keras_saliency import devices, inputs, outputs, stores, training
+from keras_saliency import devices, inputs, outputs, stores, trained, training
 from keras_saliency.errors import InputError, printable
 from keras_saliency.outputs import TFRECORD
 from keras_saliency.protocols import COLUMNS
@@ -71,7 +71,7 @@ def parse_args(argv):
     parser = training.Parser(__doc__)
     add = parser.add_argument
     add("inputs", nargs="*", metavar="INPUT", help="files, folders, patterns, TFRecord files")
-    add("--model", required=True, metavar="RUN|FILE", help="a run folder or a .keras file")
+    trained.add_flag(parser)
     add("--output", required=True, metavar="DIR", help="folder of this job alone")
     add(
         "--write",
@@ -121,8 +121,6 @@ def check(parser, args):
         parser.error("--output: wanted a folder to write to")
     if TFRECORD in args.write and len(args.write) > 1:
         parser.error(f"--write {TFRECORD} stands alone")
-    if not stores.is_remote(args.model) and not os.path.exists(args.model):
-        parser.error(f"no such file or folder: {args.model}")
 
 
 def beam_pipeline():
@@ -145,7 +143,7 @@ def plan(args):
         print(f"precision: {precision} ({reason})")
     job = bulk.Job(args.model, args.output, tuple(args.write), args.fit, precision, args.engine)
     if args.data:
-        args.split = training.default_to_the_runs(args, [args.model])
+        args.split = trained.default_to_the_runs(args, [args.model])
         scoring = bulk.Scoring(args.data, **{name: getattr(args, name) for name in SCORING})
         work = worklists.of_examples(bulk.truths(scoring).examples, args.shard)
     else:

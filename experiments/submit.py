@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 import numpy as np
 
-from keras_saliency import densities, map_files, outputs, progress, submissions, training
+from keras_saliency import densities, map_files, outputs, progress, submissions, trained, training
 from keras_saliency.errors import InputError
 
 
@@ -51,7 +51,7 @@ def parse_args(argv):
     add = parser.add_argument
     add("--benchmark", choices=submissions.BENCHMARKS, required=True, help="who will score it")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--model", metavar="RUN|FILE", help="a run folder or a .keras file")
+    trained.add_flag(source, default=None)
     source.add_argument("--predictions", metavar="DIR", help="map files named like the pictures")
     source.add_argument("--check", metavar="PATH", help="only check this file or folder")
     add("--stimuli", required=True, metavar="DIR", help="folder that holds the test pictures")
@@ -59,8 +59,6 @@ def parse_args(argv):
     args = parser.parse_args(argv)
     if bool(args.output) == bool(args.check):
         parser.error("--output OUT goes with --model and --predictions, and not with --check")
-    if args.model and not os.path.exists(args.model):
-        parser.error(f"no such file or folder: {args.model}")
     if args.predictions and not os.path.isdir(args.predictions):
         parser.error(f"no such folder: {args.predictions}")
     return args

@@ -14,6 +14,13 @@ class FusedAdam(keras.optimizers.Adam):
     weights that are not float32) it is Keras' Adam. Of a sparse gradient that
     names a row twice it takes the sum.
 
+    Args:
+        learning_rate: as Adam's.
+        slowed: paths of variables that learn slower, such as those that are
+            trained already.
+        slowdown: float, what the rate is multiplied by for these.
+        **kwargs: Adam's.
+
     Example:
         >>> weight = keras.Variable([1.0, 2.0])
         >>> FusedAdam(0.1).apply([np.array([1.0, -1.0])], [weight])
@@ -24,7 +31,17 @@ class FusedAdam(keras.optimizers.Adam):
     2015.
     """
 
+    def __init__(self, learning_rate=0.001, slowed=(), slowdown=1.0, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.slowed = list(slowed)
+        self.slowdown = slowdown
+
+    def get_config(self):
+        return {**super().get_config(), "slowed": self.slowed, "slowdown": self.slowdown}
+
     def update_step(self, gradient, variable, learning_rate):
+        if variable.path in self.slowed:
+            learning_rate = learning_rate * self.slowdown
         if self.amsgrad or not _fits(variable):
             super().update_step(gradient, variable, learning_rate)
             return

@@ -16,6 +16,7 @@ from keras_saliency import (  # a model's file may name what is not used here
     losses,  # noqa: F401
     metrics,  # noqa: F401
     resizing,
+    shipped,
     untrusted,
 )
 from keras_saliency.errors import InputError, reason
@@ -29,13 +30,18 @@ def load(path: str) -> keras.Model:
     """The generator of a run, or of a .keras file that holds it alone or in a SaliencyGAN.
 
     Args:
-        path: a finished run's folder, or a .keras file.
+        path: a finished run's folder, or a .keras file; "osie" is the network that
+            comes with the package.
 
     Raises:
         InputError: if there is no such file, it is not a Keras model, or no
             generator: `(batch, height, width, 3)`, all but the batch fixed, to
             `(batch, height, width, 1)`.
     """
+    if path == shipped.NAME:
+        from keras_saliency import models
+
+        return models.SalGANGenerator(weights=path)
     file = os.path.join(path, "model.keras") if os.path.isdir(path) else path
     if not os.path.isfile(file):
         raise InputError(f"no such file: {file}; a model is a finished run or a .keras file")

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from typing import NamedTuple
 
-from keras_saliency import files, untrusted
+from keras_saliency import files, shipped, untrusted
 from keras_saliency.errors import InputError, reason
 
 WRITING = ".writing-"  # begins the names of what is not whole, as `files.replacing`'s
@@ -122,6 +122,7 @@ def model_digest(model: str) -> str:
         InputError: if it is not there, or cannot be had.
     """
     path = os.path.join(model, "model.keras") if os.path.isdir(model) else model
+    path = shipped.FILE if model == shipped.NAME else path
     try:
         with here(path) as file, open(file, "rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()

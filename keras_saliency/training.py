@@ -10,7 +10,14 @@ import re
 import sys
 import tempfile
 
-from keras_saliency import datasets, devices, loading, runs, stopping, strategies
+from keras_saliency import (
+    datasets,
+    devices,
+    loading,
+    runs,
+    stopping,
+    strategies,
+)
 from keras_saliency.errors import InputError, printable, reason
 
 
@@ -197,38 +204,6 @@ def load_tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-
-
-def default_to_the_runs(args: argparse.Namespace, models: list[str]) -> str:
-    """The split, and in `args` the blur: if not given, as of the runs trained on this data.
-
-    Args:
-        args: of a script that scores.
-        models: run folders or model files.
-
-    Raises:
-        InputError: if the runs were blurred differently, and `args` does not say how.
-    """
-    trained = runs.trained_on(models, args.data, args.data_dir)
-    blurs = {arguments.get("pixels_per_degree") for arguments in trained}
-    if len(blurs) > 1 and not args.pixels_per_degree:
-        raise InputError("the runs differ in their --pixels-per-degree: give the one to score with")
-    if trained and not args.pixels_per_degree and (recorded := blurs.pop()):
-        print(f"--pixels-per-degree {recorded:g}, as in training")
-        args.pixels_per_degree = recorded
-    if args.split:
-        return args.split
-    scored, unseen = loading.scored_split(args.data), loading.unseen_split(args.data)
-    if scored == unseen:
-        why = "the default"
-    elif trained:
-        why = f'a model was trained on the "train" of {args.data}'
-    elif models:
-        why = f"no model has a config.json that tells of training on {args.data} in this folder"
-    else:
-        why = "no --model is scored"
-    print(f"--split {scored if trained else unseen}: {why}")
-    return scored if trained else unseen
 
 
 def verbosity() -> int:

@@ -27,6 +27,7 @@ LEVELS = [
         "tensorflow_only",
         "videos",
     },
+    {"shipped"},
     {
         "layers",
         "optimizers",
@@ -91,7 +92,7 @@ LEVELS = [
     {"board", "devices", "engines", "fingerprints", "resuming"},
     {"strategies"},
     {"runs", "loading"},
-    {"training", "bulk"},
+    {"trained", "training", "bulk"},
     {"bulk_shards"},
     {"bulk_pipeline"},
 ]

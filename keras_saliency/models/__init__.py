@@ -2,7 +2,7 @@
 
 from keras_saliency.models.juntingnet import JuntingNet, post_processed
 from keras_saliency.models.pix2pix import PatchGANDiscriminator, Pix2PixGenerator
-from keras_saliency.models.salgan import SalGANDiscriminator, SalGANGenerator
+from keras_saliency.models.salgan import SalGANDiscriminator, SalGANGenerator, encoder_variables
 
 __all__ = [
     "JuntingNet",
@@ -10,5 +10,6 @@ __all__ = [
     "Pix2PixGenerator",
     "SalGANDiscriminator",
     "SalGANGenerator",
+    "encoder_variables",
     "post_processed",
 ]

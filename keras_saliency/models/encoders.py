@@ -1,7 +1,7 @@
 """Image encoders from `keras.applications`, cut at 1/16 of the picture's size.
 
-Each takes the stimulus (RGB, 0-255) and returns its features; the
-preprocessing its weights were trained with is part of the network.
+Each takes the stimulus (RGB, 0-255) and returns its features, or of several
+sizes a list; the preprocessing its weights were trained with is part of the network.
 """
 
 import functools
@@ -94,17 +94,21 @@ SHA256 = {
 }
 
 
-def vgg16(stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
+def vgg16(stimulus, weights, frozen_blocks, width=1.0, regularizer=None, shrunk=(16,)):
     """VGG16 up to `block5_conv3`: 13 convolutions, no last pooling, no dense layers.
 
     The layers are laid here under VGG16's own names and filled from
     `keras.applications.VGG16` one by one, so that `width` and the weight decay
     reach them.
+
+    Args:
+        shrunk: of 4, 8 and 16, how many times smaller than the picture the features
+            that are returned are.
     """
     if weights is not None and width != 1.0:
         raise InputError(f"VGG16's pretrained weights need width=1.0. Received: width={width}")
     x = _preprocessed(stimulus, "caffe")
-    convolutions = {}
+    convolutions, ends = {}, {}
     for block, filters in enumerate(VGG16_BLOCKS, start=1):
         for i, count in enumerate(filters, start=1):
             layer = layers.Conv2D(
@@ -119,17 +123,20 @@ def vgg16(stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
             )
             x = layer(x)
             convolutions[layer.name] = layer
+        ends[2 ** (block - 1)] = x
         if block < len(VGG16_BLOCKS):
             x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
     if weights is not None:
         pretrained = _application("VGG16", weights, input_shape=(32, 32, 3))
         for name, layer in convolutions.items():
             layer.set_weights(pretrained.get_layer(name).get_weights())
-    return x
+    return x if shrunk == (16,) else [ends[times] for times in shrunk]
 
 
-def application(encoder, stimulus, weights, frozen_blocks, width=1.0, regularizer=None):
-    """One of `APPLICATIONS` up to 1/16 of the picture's size.
+def application(
+    encoder, stimulus, weights, frozen_blocks, width=1.0, regularizer=None, shrunk=(16,)
+):
+    """One of `APPLICATIONS` up to 1/16 of the picture's size; `shrunk`: see `vgg16`.
 
     A frozen block keeps its batch normalisation's statistics too. `width` is
     MobileNet's alone, the others have one. `regularizer` is not used: the
@@ -146,7 +153,9 @@ def application(encoder, stimulus, weights, frozen_blocks, width=1.0, regularize
         options = {"alpha": width}
     network = _application(name, weights, input_shape=tuple(stimulus.shape[1:]), **options)
     network = _ungrouped(network) if encoder == "convnext_tiny" else network
-    network = keras.Model(network.inputs, network.get_layer(starts[-1]).input, name=encoder)
+    after = dict(zip((4, 8, 16), starts[1:], strict=True))
+    ends = [network.get_layer(after[times]).input for times in shrunk]
+    network = keras.Model(network.inputs, ends if len(ends) > 1 else ends[0], name=encoder)
     block = 1
     for layer in network.layers:
         block += layer.name in starts

@@ -5,9 +5,12 @@ Giró-i-Nieto, "SalGAN: Visual Saliency Prediction with Generative Adversarial
 Networks", 2017 (arXiv 1701.01081v2), and its authors' code.
 """
 
+import functools
+
 import keras
 from keras import layers
 
+from keras_saliency import shipped
 from keras_saliency.errors import InputError
 from keras_saliency.layers import UpsampledConv2D
 from keras_saliency.models.encoders import ENCODERS
@@ -15,6 +18,8 @@ from keras_saliency.regularizers import FusedL2
 
 # Every tuple is a block: its convolutions' filters, then twice the size.
 DECODER_BLOCKS = ((512,) * 3, (512,) * 3, (256,) * 3, (128,) * 2, (64,) * 2)
+# Of the light decoder, at 1/16, 1/8 and 1/4 of the picture's size.
+LIGHT_FILTERS = {16: 128, 8: 64, 4: 32}
 
 
 def SalGANGenerator(
@@ -24,23 +29,27 @@ def SalGANGenerator(
     frozen_blocks: int = 3,
     width: float = 1.0,
     weight_decay: float = 0.0,
+    decoder: str = "paper",
     name: str = "salgan_generator",
 ) -> keras.Model:
     """SalGAN's generator: a stimulus in, its saliency map out.
 
     With its defaults it has the paper's 31,787,009 parameters, of which the
-    1,735,488 of the first three blocks are frozen.
+    1,735,488 of the first three blocks are frozen. With `weights="osie"` it is a
+    trained network that comes with the package, see `shipped`.
 
     Args:
-        input_shape: `(height, width, 3)`; both sides multiples of 16, at least
-            32.
+        input_shape: `(height, width, 3)`; both sides multiples of 16 (MobileNets: 32),
+            at least 32.
         encoder: "vgg16" (the paper's), "mobilenet" (MobileNet v1, as many
             features from a tenth of the work), "mobilenetv2", "resnet50",
             "efficientnetv2b0" or "convnext_tiny": of `keras.applications`, with
             its preprocessing.
         weights: of the encoder. "imagenet": Keras' own file, from its cache or
-            its server. None: random. Else the path of a file for the network of
-            `keras.applications` without its top.
+            its server. None: random. "osie": of the whole network, which is then
+            the one that they are of, whatever encoder, width and decoder say.
+            Else the path of a file for the network of `keras.applications`
+            without its top.
         frozen_blocks: int, how many of the encoder's blocks keep their
             pretrained weights; a block is all that has one resolution: the
             picture's own and half of it for VGG16's first two, half and a quarter
@@ -50,6 +59,9 @@ def SalGANGenerator(
             0.75 or 1.0). The other encoders have one width.
         weight_decay: float, L2 penalty on the trained kernels (the paper's
             1e-4; its authors' code applies none).
+        decoder: "paper" mirrors VGG16. "light" is ours, a hundredth of its work: it
+            stops at a quarter of the picture's size, finer than any density, and
+            sees the encoder's features of every size.
         name: str.
 
     Shapes: stimulus `(batch, height, width, 3)`, RGB, 0-255, to saliency map
@@ -64,16 +76,34 @@ def SalGANGenerator(
         >>> model.predict(np.zeros((2, 32, 48, 3)), verbose=0).shape
         (2, 32, 48, 1)
     """
+    if weights == shipped.NAME:
+        encoder, width, decoder = shipped.ENCODER, 1.0, "light"
     _check_size(input_shape[:2], 16, 32)
     if encoder not in ENCODERS:
         raise InputError(f"encoder must be one of {', '.join(ENCODERS)}. Received: {encoder!r}")
+    if decoder not in ("paper", "light"):
+        raise InputError(f"decoder must be paper or light. Received: {decoder!r}")
     regularizer = FusedL2(weight_decay) if weight_decay else None
-    # Glorot's weights, which VGG16's features (up to hundreds) carry through the
-    # decoder as in the paper; MobileNet's, at most 6, fade there: He's keep them.
-    initializer = "glorot_uniform" if encoder == "vgg16" else "he_normal"
     stimulus = keras.Input(input_shape, name="stimulus")
-    frozen = frozen_blocks if weights is not None else 0
-    x = ENCODERS[encoder](stimulus, weights, frozen, width, regularizer)
+    pretrained = None if weights == shipped.NAME else weights
+    encode = functools.partial(
+        ENCODERS[encoder], stimulus, pretrained, frozen_blocks if weights else 0, width, regularizer
+    )
+    if decoder == "light":
+        features = dict(zip(LIGHT_FILTERS, encode(shrunk=tuple(LIGHT_FILTERS)), strict=True))
+        x = _light(features, width, regularizer)
+    else:
+        # Glorot's weights, which VGG16's features (up to hundreds) carry through the
+        # decoder as in the paper; MobileNet's, at most 6, fade there: He's keep them.
+        initializer = "glorot_uniform" if encoder == "vgg16" else "he_normal"
+        x = _mirrored(encode(), width, regularizer, initializer)
+    saliency_map = layers.Activation("sigmoid", dtype="float32", name="saliency_map")(x)
+    model = keras.Model(stimulus, saliency_map, name=name)
+    return shipped.fill(model) if weights == shipped.NAME else model
+
+
+def _mirrored(x, width, regularizer, initializer):
+    """The paper's decoder: features at 1/16 of the picture's size to the map's logits."""
     for block, filters in zip((5, 4, 3, 2, 1), DECODER_BLOCKS, strict=True):
         for i, count in enumerate(filters, start=1):
             first = block < 5 and i == 1  # behind it the map is twice as large
@@ -86,9 +116,43 @@ def SalGANGenerator(
                 kernel_regularizer=regularizer,
                 name=f"decoder{block}_conv{i}",
             )(x)
+    return layers.Conv2D(1, 1, kernel_regularizer=regularizer, name="logits")(x)
+
+
+def _light(features, width, regularizer):
+    """From features at 1/16, 1/8 and 1/4 of the picture's size to logits of its own size."""
+
+    def conv(x, count, size, name):
+        return layers.Conv2D(
+            max(1, round(count * width)), size, padding="same", activation="relu",
+            kernel_initializer="he_normal", kernel_regularizer=regularizer, name=name,
+        )(x)  # fmt: skip
+
+    x = None
+    for times, filters in LIGHT_FILTERS.items():
+        seen = features[times]
+        if x is not None:
+            x = conv(x, filters, 1, f"decoder{times}_narrowed")
+            x = layers.UpSampling2D(interpolation="bilinear", name=f"decoder{times}_doubled")(x)
+            seen = [x, conv(seen, filters // 2, 1, f"decoder{times}_skip")]
+            seen = layers.Concatenate(name=f"decoder{times}_beside")(seen)
+        x = conv(seen, filters, 3, f"decoder{times}_conv")
     x = layers.Conv2D(1, 1, kernel_regularizer=regularizer, name="logits")(x)
-    saliency_map = layers.Activation("sigmoid", dtype="float32", name="saliency_map")(x)
-    return keras.Model(stimulus, saliency_map, name=name)
+    return layers.UpSampling2D(
+        4, interpolation="bilinear", dtype="float32", name="decoder_enlarged"
+    )(x)
+
+
+def encoder_variables(generator: keras.Model) -> list:
+    """The trained variables of a `SalGANGenerator` that are its encoder's.
+
+    Example:
+        >>> model = SalGANGenerator((32, 32, 3), weights=None, width=0.0625)
+        >>> len(encoder_variables(model)), len(model.trainable_variables)
+        (26, 54)
+    """
+    layers = [each for each in generator.layers if not each.name.startswith(("decoder", "logits"))]
+    return [variable for layer in layers for variable in layer.trainable_variables]
 
 
 def SalGANDiscriminator(
