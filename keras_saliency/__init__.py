@@ -100,6 +100,7 @@ _SUBMODULES = (
     "strategies",
     "submissions",
     "tables",
+    "targets",
     "tensorflow_only",
     "trained",
     "training",

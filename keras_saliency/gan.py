@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_saliency import losses, optimizers, replicas
+from keras_saliency.targets import as_loss, unpack, wanted
 from keras_saliency.tensorflow_only import tf
 
 SCHEDULES = ("content", "alternate", "joint")
@@ -115,10 +116,10 @@ class SaliencyGAN(keras.Model):
         if schedule != "content" and discriminator_optimizer is None:
             raise ValueError(f'schedule="{schedule}" needs a `discriminator_optimizer`.')
         super().compile(optimizer=None, loss=None, jit_compile=jit_compile, **kwargs)
-        self.content_loss = _loss(content_loss or losses.DensityCrossentropy())
+        self.content_loss = as_loss(content_loss or losses.DensityCrossentropy())
         terms = getattr(self.content_loss, "terms", ())
         self.term_trackers = [keras.metrics.Mean(f"{loss.name}_loss") for _, loss in terms]
-        self.adversarial_loss = _loss(adversarial_loss or keras.losses.BinaryCrossentropy())
+        self.adversarial_loss = as_loss(adversarial_loss or keras.losses.BinaryCrossentropy())
         self.content_weight = content_weight
         self.content_downsample = content_downsample
         self.discriminator_reduction = discriminator_reduction
@@ -163,7 +164,7 @@ class SaliencyGAN(keras.Model):
         return self.schedule == "alternate" and self.distribute_strategy.num_replicas_in_sync > 1
 
     def train_step(self, data):
-        stimulus, targets = _unpack(data)
+        stimulus, targets = unpack(data)
         if self.schedule == "content":
             self._train_content(stimulus, targets)
         elif self.schedule == "joint":
@@ -185,7 +186,7 @@ class SaliencyGAN(keras.Model):
         return self._results(names)
 
     def test_step(self, data):
-        stimulus, targets = _unpack(data)
+        stimulus, targets = unpack(data)
         saliency_map = self.generator(stimulus, training=False)
         # The last batch may be smaller; it counts by its pictures.
         self.trackers["content_loss"].update_state(
@@ -262,7 +263,7 @@ class SaliencyGAN(keras.Model):
         return loss, content, adversarial
 
     def _content(self, targets, saliency_map):
-        target = _target(targets, self.content_loss)
+        target = wanted(targets, self.content_loss)
         pool = self.content_downsample
         if pool > 1:
             target, saliency_map = keras.tree.map_structure(
@@ -288,7 +289,7 @@ class SaliencyGAN(keras.Model):
 
     def _update_scores(self, targets, saliency_map):
         for metric in self.score_metrics:
-            metric.update_state(_target(targets, metric), saliency_map)
+            metric.update_state(wanted(targets, metric), saliency_map)
 
     def _results(self, names):
         shown = [*(self.trackers[name] for name in names), *self.term_trackers]
@@ -329,35 +330,3 @@ def _step(optimizer, network, tape, scaled_loss):
 def _penalty(network):
     """The network's weight decay, divided among the replicas as Keras' losses are."""
     return ops.sum(network.losses) / replicas.count() if network.losses else 0.0
-
-
-def _unpack(data):
-    stimulus, targets, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    if sample_weight is not None:
-        raise ValueError("SaliencyGAN takes no sample weights.")
-    if not isinstance(targets, dict):
-        targets = {"density": targets}
-    # Run eagerly, Keras hands arrays over as they came.
-    targets = {name: ops.convert_to_tensor(target) for name, target in targets.items()}
-    return ops.convert_to_tensor(stimulus), targets
-
-
-def _target(targets, score):
-    """The map that a loss or a metric is held against; of several a dict."""
-    wanted = getattr(score, "target", "density")
-    for name in [wanted] if isinstance(wanted, str) else wanted:
-        if name not in targets:
-            raise ValueError(
-                f"{score.name} needs the {name}: give targets as a dict with it. "
-                f"Received: {', '.join(targets)}"
-            )
-    return targets[wanted] if isinstance(wanted, str) else {n: targets[n] for n in wanted}
-
-
-def _loss(value):
-    """The loss as an object: Keras' plain functions have a value a pixel."""
-    config = {"class_name": value, "config": {}} if isinstance(value, str) else value
-    loss = keras.losses.get(config)
-    if not isinstance(loss, keras.losses.Loss):
-        raise ValueError(f"Wanted a `keras.losses.Loss` or its class name. Received: {value!r}")
-    return loss

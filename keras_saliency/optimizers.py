@@ -40,14 +40,15 @@ class FusedAdam(keras.optimizers.Adam):
         return {**super().get_config(), "slowed": self.slowed, "slowdown": self.slowdown}
 
     def update_step(self, gradient, variable, learning_rate):
-        if variable.path in self.slowed:
+        # What comes here is TensorFlow's variable, which has no path.
+        index = self._get_variable_index(variable)
+        if self._trainable_variables[index].path in self.slowed:
             learning_rate = learning_rate * self.slowdown
         if self.amsgrad or not _fits(variable):
             super().update_step(gradient, variable, learning_rate)
             return
         from keras_saliency import kernels
 
-        index = self._get_variable_index(variable)
         kernels.adam_step(
             variable,
             self._momentums[index],

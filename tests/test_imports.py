@@ -45,6 +45,7 @@ LEVELS = [
     {
         "folding",
         "losses",
+        "targets",
         "metrics",
         "models",
         "datasets",

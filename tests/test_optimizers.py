@@ -173,3 +173,13 @@ def test_sgd_in_a_compiled_model_with_a_rate_that_is_set(tmp_path):
         assert type(loaded.optimizer) is cls
         losses[cls] = loaded.fit(x, y, verbose=0, epochs=3).history["loss"]
     np.testing.assert_allclose(*losses.values(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])  # with TensorFlow's kernel, and without
+def test_what_is_slowed_takes_smaller_steps(amsgrad):
+    weights = [keras.Variable(np.ones(3), dtype="float32", name=name) for name in ("old", "new")]
+    optimizer = FusedAdam(0.1, slowed=["old"], slowdown=0.1, amsgrad=amsgrad)
+    optimizer = FusedAdam.from_config(optimizer.get_config())
+    optimizer.apply([np.ones(3, "float32")] * 2, weights)
+    steps = [1 - weight.numpy() for weight in weights]
+    np.testing.assert_allclose(steps, [[0.01] * 3, [0.1] * 3], rtol=1e-4)

@@ -39,8 +39,8 @@ def SalGANGenerator(
     trained network that comes with the package, see `shipped`.
 
     Args:
-        input_shape: `(height, width, 3)`; both sides multiples of 16 (MobileNets: 32),
-            at least 32.
+        input_shape: `(height, width, 3)`; both sides multiples of 16, at least
+            32.
         encoder: "vgg16" (the paper's), "mobilenet" (MobileNet v1, as many
             features from a tenth of the work), "mobilenetv2", "resnet50",
             "efficientnetv2b0" or "convnext_tiny": of `keras.applications`, with
