@@ -27,6 +27,7 @@ from keras_saliency import (
     loading,
     recipes,
     runs,
+    shipped,
     strategies,
     training,
 )
@@ -41,11 +42,15 @@ PAPER = {
     "encoder_weights": "auto",
     "optimizer": "adagrad",
     "learning_rate": 3e-4,
+    "schedule": "last_fifth",
     "weight_decay": 1e-4,
     "content_loss": "bce",
     "content_weight": 0.05,
     "encoder_slowdown": 1.0,
-    "augmentation": {"mirror": False},
+    "mirror": False,
+    "zoom": 0.0,
+    "color": 0.0,
+    "dropout": 0.0,
     "width": 1.0,
 }
 # A few hundred pictures are too few steps for AdaGrad: Adam, at a tenth of the
@@ -60,7 +65,9 @@ SMALL = {
     "learning_rate": 1e-4,
     "weight_decay": 0.0,
     "content_weight": 1.0,
-    "augmentation": {"mirror": True, "zoom": 0.2, "color": 0.2},
+    "mirror": True,
+    "zoom": 0.2,
+    "color": 0.2,
 }
 # A few minutes on two cores, no download: every layer with a quarter of its filters.
 QUICK = {
@@ -75,15 +82,27 @@ QUICK = {
 # Of the light decoder, whatever the data; a pretrained encoder learns at a tenth of the rate.
 LIGHT = {
     **SMALL,
-    "content_epochs": 8,
+    "content_epochs": 12,
     "epochs": 0,
     "learning_rate": 1e-3,
-    "content_loss": "kld+cc+0.3*nss",
+    "schedule": "cosine",
+    "content_loss": "kld+cc+0.2*nss",
     "encoder_slowdown": 0.1,
+    "dropout": 0.3,
 }
 # Of `models.encoders.ENCODERS`.
 ENCODERS = "vgg16", "mobilenet", "mobilenetv2", "resnet50", "efficientnetv2b0", "convnext_tiny"
-RECIPES = {"synthetic": QUICK, "osie": SMALL, "folder": SMALL}  # any other dataset: PAPER
+RECIPES = {"synthetic": QUICK, "osie": SMALL, "folder": SMALL}
+CHOICES = {"optimizer": ("adagrad", "adam"), "schedule": ("last_fifth", "cosine")}
+# From and up to where a number makes sense.
+RANGES = {
+    "batch_size": (1, 1e9),
+    **dict.fromkeys(("content_epochs", "epochs"), (0, 1e9)),
+    **dict.fromkeys(("learning_rate", "weight_decay", "content_weight"), (0, 1e6)),
+    **dict.fromkeys(("zoom", "dropout"), (0, 0.99)),
+    **dict.fromkeys(("encoder_slowdown", "color"), (0, 1)),
+    "width": (1 / 64, 4),
+}
 GENERATOR_SLOWDOWN = 0.2  # of Adam's rate in the adversarial phase: it is trained already
 SAVE_EVERY = {"content": 5, "adversarial": 3}  # epochs, as in the authors' code
 
@@ -116,6 +135,7 @@ def main(argv=None):
     fingerprint = fingerprints.of(args, gan, train, test)
     counts = {"train": len(train), "test": len(test)}
     runs.write_config(run_dir, args, fingerprint, pictures=counts)
+    augmentation = {"mirror": args.mirror, "zoom": args.zoom, "color": args.color}
 
     def fit(phase, first, last, begun=None):
         """Trains from epoch `first` to `last`; the order of the data follows from the epoch."""
@@ -128,7 +148,7 @@ def main(argv=None):
                 run_dir, phase, test, sigma, SAVE_EVERY[phase],
                 monitored=(monitored, validation), minutes=args.checkpoint_minutes,
             ),
-            seed=args.seed, augmentation=args.augmentation, begun=begun,
+            seed=args.seed, augmentation=augmentation, begun=begun,
             verbose=training.verbosity(),
         )  # fmt: skip
 
@@ -185,7 +205,7 @@ def parse_args(argv):
     parser = training.parser(__doc__)
     add = parser.add_argument
     add("--content-epochs", type=training.count, metavar="N", help="epochs of the phase before it")
-    known = "bce; light decoder: kld+cc+0.3*nss"
+    known = "bce; light decoder: kld+cc+0.2*nss"
     recipes.add_loss(parser, "--content-loss", default=known, papers="bce")
     add(
         "--content-downsample",
@@ -197,8 +217,9 @@ def parse_args(argv):
     add("--encoder", choices=ENCODERS, default="vgg16", help="vgg16 is the paper's")
     add(
         "--encoder-weights",
-        metavar="auto|imagenet|none|PATH",
-        help="auto takes imagenet if it can be had, else random weights; none trains everything",
+        metavar="auto|imagenet|none|osie|PATH",
+        help="auto takes imagenet if it can be had, else random weights; none trains everything; "
+        "osie goes on from the network that comes with the package",
     )
     add(
         "--decoder",
@@ -206,22 +227,29 @@ def parse_args(argv):
         default="paper",
         help="light is ours, for small data and fast maps",
     )
-    parser.set_defaults(content_loss=None)
+    recipes.add_flags(parser, PAPER)
+    parser.set_defaults(content_loss=None)  # the recipe's
     args = training.parse(parser, argv)
-    recipe = LIGHT if args.decoder == "light" else RECIPES.get(args.data, PAPER)
-    for name, value in recipe.items():
-        if getattr(args, name, None) is None:
-            setattr(args, name, value)
+    if args.encoder_weights == shipped.NAME:  # of a whole network
+        args.encoder, args.decoder = shipped.ENCODER, "light"
+    recipes.fill(args, recipe_of(args), CHOICES, RANGES)
     if args.encoder_weights != "none":
         args.width = 1.0  # pretrained weights have their own
     return args
+
+
+def recipe_of(args):
+    if args.decoder == "light":
+        return LIGHT
+    auto = RECIPES.get(args.data, PAPER)
+    return {"paper": PAPER, "small": SMALL, "auto": auto}[args.recipe]
 
 
 def build_generator(args):
     """The generator; notes in `args` what its encoder started from if that was left open."""
     from keras_saliency import models
 
-    names = ("encoder", "width", "weight_decay", "decoder")
+    names = ("encoder", "width", "weight_decay", "decoder", "dropout")
     options = {name: getattr(args, name) for name in names}
 
     def build(weights):
@@ -241,23 +269,24 @@ def build_generator(args):
 
 def compile_content(gan, args, steps):
     with gan.distribute_strategy.scope():
-        gan.compile(optimizer(gan, args, steps), schedule="content", **common_arguments(args))
+        rule = optimizer(args, steps, gan.generator)
+        gan.compile(rule, schedule="content", **common_arguments(args))
 
 
 def compile_adversarial(gan, args, steps):
     # Each network gets every other batch.
     with gan.distribute_strategy.scope():
         gan.compile(
-            optimizer(gan, args, steps // 2, GENERATOR_SLOWDOWN),
-            optimizer(gan, args, steps // 2),
+            optimizer(args, steps // 2, gan.generator, GENERATOR_SLOWDOWN),
+            optimizer(args, steps // 2),
             schedule="alternate",
             content_weight=args.content_weight,
             **common_arguments(args),
         )
 
 
-def optimizer(gan, args, steps, slowdown=1.0):
-    """The recipe's optimizer for a phase of so many steps."""
+def optimizer(args, steps, generator=None, slowdown=1.0):
+    """The recipe's optimizer for a phase of so many steps, of the generator or the other."""
     import keras
 
     from keras_saliency import models, optimizers
@@ -268,14 +297,16 @@ def optimizer(gan, args, steps, slowdown=1.0):
             args.learning_rate, initial_accumulator_value=0.0, epsilon=1e-6
         )
     rate = args.learning_rate * slowdown
-    schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
-        [round(0.8 * steps)], [rate, rate / 10]
-    )
-    pretrained = args.encoder_weights != "none"
-    slowed = models.encoder_variables(gan.generator) if pretrained else []
-    return optimizers.FusedAdam(
-        schedule, slowed=[v.path for v in slowed], slowdown=args.encoder_slowdown
-    )
+    schedules = keras.optimizers.schedules
+    schedule = {
+        "last_fifth": lambda: schedules.PiecewiseConstantDecay(
+            [round(0.8 * steps)], [rate, rate / 10]
+        ),
+        "cosine": lambda: schedules.CosineDecay(rate, steps, alpha=0.01),
+    }[args.schedule]()
+    pretrained = generator is not None and args.encoder_weights != "none"
+    slowed = [v.path for v in models.encoder_variables(generator)] if pretrained else []
+    return optimizers.FusedAdam(schedule, slowed=slowed, slowdown=args.encoder_slowdown)
 
 
 def common_arguments(args):

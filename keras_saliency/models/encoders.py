@@ -1,7 +1,7 @@
 """Image encoders from `keras.applications`, cut at 1/16 of the picture's size.
 
-Each takes the stimulus (RGB, 0-255) and returns its features, or of several
-sizes a list; the preprocessing its weights were trained with is part of the network.
+Each takes the stimulus (RGB, 0-255) and returns a list of its features of some
+sizes; the preprocessing its weights were trained with is part of the network.
 """
 
 import functools
@@ -130,7 +130,7 @@ def vgg16(stimulus, weights, frozen_blocks, width=1.0, regularizer=None, shrunk=
         pretrained = _application("VGG16", weights, input_shape=(32, 32, 3))
         for name, layer in convolutions.items():
             layer.set_weights(pretrained.get_layer(name).get_weights())
-    return x if shrunk == (16,) else [ends[times] for times in shrunk]
+    return [ends[times] for times in shrunk]
 
 
 def application(
@@ -163,7 +163,8 @@ def application(
         if isinstance(layer, layers.BatchNormalization):
             # MobileNetV2's 0.999 needs thousands of steps to forget what it began with.
             layer.momentum = min(layer.momentum, SLOWEST_MOMENTUM)
-    return network(_preprocessed(stimulus, preprocessing))
+    features = network(_preprocessed(stimulus, preprocessing))
+    return features if len(ends) > 1 else [features]
 
 
 ENCODERS = {

@@ -5,8 +5,6 @@ Giró-i-Nieto, "SalGAN: Visual Saliency Prediction with Generative Adversarial
 Networks", 2017 (arXiv 1701.01081v2), and its authors' code.
 """
 
-import functools
-
 import keras
 from keras import layers
 
@@ -30,6 +28,7 @@ def SalGANGenerator(
     width: float = 1.0,
     weight_decay: float = 0.0,
     decoder: str = "paper",
+    dropout: float = 0.0,
     name: str = "salgan_generator",
 ) -> keras.Model:
     """SalGAN's generator: a stimulus in, its saliency map out.
@@ -62,6 +61,8 @@ def SalGANGenerator(
         decoder: "paper" mirrors VGG16. "light" is ours, a hundredth of its work: it
             stops at a quarter of the picture's size, finer than any density, and
             sees the encoder's features of every size.
+        dropout: float, the share of the encoder's last features that are left out of
+            a training step, each of them whole.
         name: str.
 
     Shapes: stimulus `(batch, height, width, 3)`, RGB, 0-255, to saliency map
@@ -76,7 +77,8 @@ def SalGANGenerator(
         >>> model.predict(np.zeros((2, 32, 48, 3)), verbose=0).shape
         (2, 32, 48, 1)
     """
-    if weights == shipped.NAME:
+    whole = weights == shipped.NAME  # not the encoder's alone
+    if whole:
         encoder, width, decoder = shipped.ENCODER, 1.0, "light"
     _check_size(input_shape[:2], 16, 32)
     if encoder not in ENCODERS:
@@ -85,21 +87,22 @@ def SalGANGenerator(
         raise InputError(f"decoder must be paper or light. Received: {decoder!r}")
     regularizer = FusedL2(weight_decay) if weight_decay else None
     stimulus = keras.Input(input_shape, name="stimulus")
-    pretrained = None if weights == shipped.NAME else weights
-    encode = functools.partial(
-        ENCODERS[encoder], stimulus, pretrained, frozen_blocks if weights else 0, width, regularizer
-    )
+    features = ENCODERS[encoder](
+        stimulus, None if whole else weights, frozen_blocks if weights else 0, width, regularizer,
+        shrunk=tuple(LIGHT_FILTERS) if decoder == "light" else (16,),
+    )  # fmt: skip
+    if dropout:
+        features[0] = layers.SpatialDropout2D(dropout, name="decoder_dropout")(features[0])
     if decoder == "light":
-        features = dict(zip(LIGHT_FILTERS, encode(shrunk=tuple(LIGHT_FILTERS)), strict=True))
         x = _light(features, width, regularizer)
     else:
         # Glorot's weights, which VGG16's features (up to hundreds) carry through the
         # decoder as in the paper; MobileNet's, at most 6, fade there: He's keep them.
         initializer = "glorot_uniform" if encoder == "vgg16" else "he_normal"
-        x = _mirrored(encode(), width, regularizer, initializer)
+        x = _mirrored(features[0], width, regularizer, initializer)
     saliency_map = layers.Activation("sigmoid", dtype="float32", name="saliency_map")(x)
     model = keras.Model(stimulus, saliency_map, name=name)
-    return shipped.fill(model) if weights == shipped.NAME else model
+    return shipped.fill(model) if whole else model
 
 
 def _mirrored(x, width, regularizer, initializer):
@@ -120,7 +123,7 @@ def _mirrored(x, width, regularizer, initializer):
 
 
 def _light(features, width, regularizer):
-    """From features at 1/16, 1/8 and 1/4 of the picture's size to logits of its own size."""
+    """The light decoder: features at 1/16, 1/8 and 1/4 of the picture's size to the logits."""
 
     def conv(x, count, size, name):
         return layers.Conv2D(
@@ -129,8 +132,7 @@ def _light(features, width, regularizer):
         )(x)  # fmt: skip
 
     x = None
-    for times, filters in LIGHT_FILTERS.items():
-        seen = features[times]
+    for seen, (times, filters) in zip(features, LIGHT_FILTERS.items(), strict=True):
         if x is not None:
             x = conv(x, filters, 1, f"decoder{times}_narrowed")
             x = layers.UpSampling2D(interpolation="bilinear", name=f"decoder{times}_doubled")(x)
