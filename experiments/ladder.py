@@ -2,19 +2,22 @@
 
     python experiments/ladder.py --output LADDER --data osie --data-dir DIR --encoder mobilenet \\
         --encoder-weights imagenet
+    python experiments/ladder.py --without --output LADDER --data osie --data-dir DIR \\
+        --encoder mobilenet --encoder-weights imagenet
 
-Every rung is trained with several seeds, for as many epochs as the others; flags that
-are not listed here are train_salgan.py's. Each run is a process of its own, in
+The second is of the light decoder's recipe, whole and less one part of it at a time. Every
+rung is trained with several seeds, for as many epochs as the others; flags that are not
+listed here are train_salgan.py's. Each run is a process of its own, in
 LADDER/RUNG/seed_N. Given again, the command goes on where it was cut off, and leaves
 what is finished as it is; so seeds can be added later.
 
 LADDER/ladder.md has each rung's scores: the mean over pictures and seeds, the standard
-deviation of the seeds' means, and how far the rung is from the one before. That is
-compared picture by picture, each picture's score averaged over the seeds: its interval
-and p tell of other pictures, the standard deviation tells of other trainings.
+deviation of the seeds' means, and how far the rung is from the one before (--without:
+from the whole recipe). That is compared picture by picture, each picture's score averaged
+over the seeds: its interval and p tell of other pictures, the standard deviation tells of
+other trainings.
 """
 
-import itertools
 import os
 import subprocess
 import sys
@@ -25,18 +28,29 @@ import train_salgan
 from keras_saliency import comparison, files, protocols, training, untrusted
 from keras_saliency.errors import InputError
 
-# The content loss, how many times the maps are pooled for it, and whether an adversary follows.
+# The flags of each, and whether an adversary follows.
 RUNGS = {
-    "MSE": ("mse", 1, False),
-    "BCE": ("bce", 1, False),
-    "BCE/4": ("bce", 4, False),
-    "GAN/4": ("bce", 4, True),
+    "MSE": ("--content-loss mse --content-downsample 1", False),
+    "BCE": ("--content-loss bce --content-downsample 1", False),
+    "BCE/4": ("--content-loss bce --content-downsample 4", False),
+    "GAN/4": ("--content-loss bce --content-downsample 4", True),
+}
+WITHOUT = {
+    "all": ("", False),
+    "BCE alone": ("--content-loss bce", False),
+    "KLD alone": ("--content-loss kld", False),
+    "no zoom, no color": ("--set zoom=0 color=0", False),
+    "no dropout": ("--set dropout=0", False),
+    "one rate": ("--set encoder_slowdown=1", False),
+    "random encoder": ("--encoder-weights none", False),
+    "adversary at last": ("", True),
 }
 SCRIPT = os.path.abspath(train_salgan.__file__)
 
 
 def main(argv=None):
     args, flags = parse_args(argv)
+    flags += ["--decoder", "light"] if args.without else []
     recipe = train_salgan.parse_args(flags)
     check_flags(args.output, flags)
     for seed in range(args.seeds):
@@ -44,7 +58,7 @@ def main(argv=None):
             run_dir = folder(args.output, rung, seed)
             if not os.path.isfile(os.path.join(run_dir, "scores.csv")):
                 print(f"{rung}, seed {seed}", flush=True)
-                begin = [*flags, *flags_of(rung, recipe), "--seed", str(seed)]
+                begin = [*flags, *flags_of(args.all[rung], recipe), "--seed", str(seed)]
                 resumes = os.path.isfile(os.path.join(run_dir, "config.json"))
                 train([*(["--resume"] if resumes else begin), "--run-dir", run_dir])
     found = {
@@ -54,7 +68,7 @@ def main(argv=None):
         ]
         for rung in args.rungs
     }
-    table = f"{title(recipe, args.seeds)}\n\n{ladder(found)}\n"
+    table = f"{title(args, recipe)}\n\n{ladder(found, args.without)}\n"
     files.write_text(os.path.join(args.output, "ladder.md"), table)
     print(f"\n{table}")
 
@@ -66,9 +80,13 @@ def parse_args(argv):
     add = parser.add_argument
     add("--output", required=True, metavar="LADDER", help="folder of the runs and the table")
     add("--seeds", type=training.positive, default=3, metavar="N", help="runs of every rung")
-    add("--rungs", nargs="+", choices=RUNGS, default=list(RUNGS), metavar="RUNG", help="of them")
+    add("--without", action="store_true", help="the light decoder's recipe, less one part each")
+    add("--rungs", nargs="+", choices=[*RUNGS, *WITHOUT], metavar="RUNG", help="of them")
     args, flags = parser.parse_known_args(argv)
-    args.rungs = [rung for rung in RUNGS if rung in args.rungs]
+    args.all = WITHOUT if args.without else RUNGS
+    args.rungs = [rung for rung in args.all if rung in (args.rungs or args.all)]
+    if not args.rungs:
+        raise InputError(f"--rungs: some of {', '.join(args.all)}")
     own = {"--seed", "--run-dir", "--resume", "--content-loss", "--content-downsample"}
     if taken := sorted(own & {flag.partition("=")[0] for flag in flags}):
         raise InputError(f"{taken[0]} is what the rungs and seeds differ in: leave it out")
@@ -89,21 +107,17 @@ def check_flags(output, flags):
 
 
 def folder(output, rung, seed):
-    return os.path.join(output, rung.replace("/", "_"), f"seed_{seed}")
+    return os.path.join(output, rung.replace("/", "_").replace(" ", "_"), f"seed_{seed}")
 
 
 def flags_of(rung, recipe):
     """What a rung is trained with: as many epochs as any other."""
-    loss, downsample, adversary = RUNGS[rung]
+    flags, adversary = rung
     content, epochs = recipe.content_epochs, recipe.epochs
+    if adversary and not epochs:  # a recipe without one
+        content, epochs = content - content // 3, content // 3
     phases = (content, epochs) if adversary else (content + epochs, 0)
-    flags = {
-        "--content-loss": loss,
-        "--content-downsample": downsample,
-        "--content-epochs": phases[0],
-        "--epochs": phases[1],
-    }
-    return [str(part) for pair in flags.items() for part in pair]
+    return [*flags.split(), "--content-epochs", str(phases[0]), "--epochs", str(phases[1])]
 
 
 def train(flags):
@@ -113,27 +127,31 @@ def train(flags):
         sys.exit(status)
 
 
-def title(recipe, seeds):
+def title(args, recipe):
     epochs = recipe.content_epochs + recipe.epochs
+    to = "first line" if args.without else "line above"
     return (
-        f"SalGAN with {recipe.encoder}, {recipe.data}, {epochs} epochs, {seeds} seeds. sd: of the "
-        "seeds' means. Difference: to the line above, of each picture's mean over the seeds, with "
+        f"SalGAN with {recipe.encoder}, {recipe.decoder} decoder, {recipe.data}, {epochs} epochs, "
+        f"{args.seeds} seeds. sd: of the "
+        f"seeds' means. Difference: to the {to}, of each picture's mean over the seeds, with "
         "its 95% bootstrap interval; p: Wilcoxon's signed-rank test; Holm p: corrected for the "
         "number of scores"
     )
 
 
-def ladder(found: dict[str, list[dict]]) -> str:
+def ladder(found: dict[str, list[dict]], to_first: bool = False) -> str:
     """A Markdown table: of each score a line a rung.
 
     Args:
         found: of every rung each seed's scores, as from `comparison.read_csv`.
+        to_first: compare each rung with the first, not with the one before.
     """
     rungs = list(found)
     whole = {rung: averaged(runs) for rung, runs in found.items()}
+    before = [rungs[0]] * (len(rungs) - 1) if to_first else rungs[:-1]
     steps = {
         b: {record.score: record for record in comparison.compare(whole[a], whole[b])}
-        for a, b in itertools.pairwise(rungs)
+        for a, b in zip(before, rungs[1:], strict=True)
     }
     first = next(iter(whole[rungs[0]].values()))
     lines = ["| | | mean | sd | difference | 95% interval | p | Holm p |", "|---" * 8 + "|"]

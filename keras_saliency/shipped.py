@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NAME = "osie"  # in place of the path of a model
 ENCODER = "mobilenet"
 FILE = os.path.join(os.path.dirname(__file__), "salgan_osie.weights.h5")
-SHA256 = ""
+SHA256 = "e4a065667dc6b9151a2c79a78dba4f834ccaedd9b8a3cf5bce6903976b48788d"
 
 
 def fill(model: "keras.Model") -> "keras.Model":

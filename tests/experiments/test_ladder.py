@@ -61,6 +61,31 @@ def test_every_rung_trains_for_as_many_epochs(trained, tmp_path):
     }
 
 
+def test_the_light_recipe_less_one_part_each(trained, tmp_path):
+    LEVELS.update({name.replace(" ", "_"): 1.0 for name in ladder.WITHOUT})
+    climb(tmp_path, "--without", "--seeds", "1", "--encoder", "mobilenet", "--content-epochs", "6")
+    recipe = train_salgan.parse_args(["--decoder", "light", "--encoder", "mobilenet"])
+    changed = {}
+    for flags in trained:
+        args = vars(train_salgan.parse_args(flags))
+        name = os.path.basename(os.path.dirname(flags[-1]))
+        same = {"run_dir", "content_epochs", "set", "encoder_weights", "width"}
+        changed[name] = {k: v for k, v in args.items() if k not in same and v != vars(recipe)[k]}
+        assert args["content_epochs"] + args["epochs"] == 6
+    assert changed.pop("adversary_at_last") == {"epochs": 2}
+    assert changed == {
+        "all": {},
+        "BCE_alone": {"content_loss": "bce"},
+        "KLD_alone": {"content_loss": "kld"},
+        "no_zoom,_no_color": {"zoom": 0.0, "color": 0.0},
+        "no_dropout": {"dropout": 0.0},
+        "one_rate": {"encoder_slowdown": 1.0},
+        "random_encoder": {},
+    }
+    table = (tmp_path / "ladder.md").read_text()
+    assert "Difference: to the first line" in table and "| no dropout | 10.5" in table
+
+
 def test_what_is_finished_stays_and_what_was_cut_off_goes_on(trained, tmp_path):
     climb(tmp_path, "--seeds", "1", "--rungs", "BCE/4", "MSE", "--size", "32x48")
     assert len(trained) == 2
