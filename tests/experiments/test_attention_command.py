@@ -181,7 +181,7 @@ CROP = ["crop", "a.png", *MAP, "--aspect", "1:1"]
     "arguments, word",
     [
         (["look", "a.png", *MAP], "choose from"),
-        (["focus", "a.png"], "--model"),
+        (["focus", "a.png", *MAP, "--model", "osie"], "not allowed with"),
         (["focus", *MAP], "PICTURE"),
         (["focus", "a.png", "--model", "nowhere"], "no such file or folder: nowhere"),
         (["focus", "a.png", "b.png", "--map", "maps/a.png"], "1 files for 2 pictures"),
@@ -236,3 +236,9 @@ def test_a_mistake_in_the_files_is_one_line(folder, arguments, word):
     assert done.returncode == 2, done.stderr
     assert word in done.stderr and done.stderr.count("\n") == 1
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_the_model_that_comes_with_the_package_is_the_default():
+    args = attention.parse_args(["focus", "a.png"])
+    assert args.model == "osie" and args.map is None
+    assert attention.parse_args(["focus", "a.png", "--map", "maps.png"]).model is None

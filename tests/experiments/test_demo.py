@@ -145,9 +145,14 @@ def test_without_gradio_one_line_says_what_to_install(model_path, monkeypatch):
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
 
 
-@pytest.mark.parametrize("flags", [[], ["--model", "nowhere"], ["--share"], ["--port", "x"]])
+def test_without_a_model_it_is_the_one_that_comes_with_the_package():
+    assert demo.parse_args([]).model == ["osie"]
+    assert demo.loaded(["osie"])["osie"].input_shape == (None, 192, 256, 3)
+
+
+@pytest.mark.parametrize("flags", [["--model", "nowhere"], ["--share"], ["--port", "x"]])
 def test_mistakes_on_the_command_line(flags, model_path, capsys):
-    given = flags if "--model" in flags or not flags else ["--model", model_path, *flags]
+    given = flags if "--model" in flags else ["--model", model_path, *flags]
     with pytest.raises(SystemExit) as ended:
         demo.main(given)
     assert ended.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1

@@ -1,5 +1,6 @@
 """The script from files to maps: nothing good is lost to what is bad."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -13,7 +14,16 @@ import video_files
 from PIL import Image
 from predicted_files import SIZES, opened, run, save_network, save_photos, written
 
-from keras_saliency import devices, engines, export, inputs, pictures, prediction, resizing
+from keras_saliency import (
+    devices,
+    engines,
+    export,
+    inputs,
+    pictures,
+    prediction,
+    resizing,
+    shipped,
+)
 from keras_saliency.errors import InputError
 
 
@@ -226,6 +236,13 @@ def test_the_references_processing(photos, model_path):
     small = prediction.load(model_path).predict_on_batch(seen[None].astype("float32"))[0]
     expected = salgan_reference.postprocess(small, (50, 35))[..., 0]
     assert np.abs(opened("maps/b.png").astype(int) - expected).max() <= 1
+
+
+def test_one_word_gives_a_map(photos, capsys):
+    """The network that comes with the package, into the folder `maps`."""
+    predict.main(["photos/deep/b.png"])
+    assert opened("maps/b.png").shape == pictures.read("photos/deep/b.png").shape[:2]
+    assert json.loads(pathlib.Path("maps/predicted.json").read_text())["model"] == shipped.SHA256
 
 
 def test_two_pictures_of_one_name(photos, model_path):
