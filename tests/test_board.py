@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from event_points import found
 from PIL import Image
 
 from keras_saliency import board, callbacks, event_files, maps, pipeline, scores
@@ -61,17 +62,6 @@ def written(folder, examples, source, first, last, cut=None):
             return
     for each in (scalars, shown):
         each.on_train_end()
-
-
-def found(folder):
-    points = []
-    for path in sorted(folder.glob("*/events*")):
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            event = tf.compat.v1.Event.FromString(record)
-            for value in event.summary.value:
-                numbers = tf.make_ndarray(value.tensor)
-                points.append((path.parent.name, value.tag, event.step, numbers.tolist()))
-    return sorted(points)
 
 
 def test_scores_lines_and_histograms(tmp_path, examples, source):

@@ -1,6 +1,6 @@
 """TensorBoard's curves of a run that was cut off and resumed."""
 
-import tensorflow as tf
+from event_points import found
 
 from keras_saliency import event_files
 
@@ -19,17 +19,6 @@ def written(folder, first, last, cut=None):
         if step % 2:
             scalars.on_epoch_end(step // 2, {"loss": step, "val_nss": -step})
     scalars.on_train_end()
-
-
-def found(folder):
-    points = []
-    for path in sorted(folder.glob("*/events*")):
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            event = tf.compat.v1.Event.FromString(record)
-            for value in event.summary.value:
-                number = float(tf.make_ndarray(value.tensor))
-                points.append((path.parent.name, value.tag, event.step, number))
-    return sorted(points)
 
 
 def test_no_point_is_twice_or_missing(tmp_path):
