@@ -34,7 +34,8 @@ def default_to_the_runs(args: argparse.Namespace, models: list[str]) -> str:
     Raises:
         InputError: if the runs were blurred differently, and `args` does not say how.
     """
-    trained = runs.trained_on(models, args.data, args.data_dir)
+    own = [model for model in models if model != shipped.NAME]  # that is no folder here
+    trained = runs.trained_on(own, args.data, args.data_dir)
     blurs = {arguments.get("pixels_per_degree") for arguments in trained}
     if len(blurs) > 1 and not args.pixels_per_degree:
         raise InputError("the runs differ in their --pixels-per-degree: give the one to score with")

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 BENCHMARKS = ROOT / "experiments" / "benchmarks"
-CHECKED = ("SalGAN generator", "pix2pix generator", "JuntingNet")
+CHECKED = ("SalGAN generator", "SalGAN generator, light decoder", "pix2pix generator", "JuntingNet")
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,10 @@ def salgan():
     return models.SalGANGenerator((32, 48, 3), weights=None, width=1 / 16)
 
 
+def light():
+    return models.SalGANGenerator((32, 48, 3), weights=None, width=1 / 8, decoder="light")
+
+
 def juntingnet():
     network = models.JuntingNet(input_shape=(32, 40, 3), batch_norm=True, initializer="glorot")
     return models.post_processed(network)
@@ -60,7 +64,7 @@ def pictures(model, batch):
     return np.random.default_rng(batch).integers(0, 256, (batch, *size, 3)).astype("uint8")
 
 
-@pytest.mark.parametrize("make", [salgan, juntingnet, pix2pix])
+@pytest.mark.parametrize("make", [salgan, light, juntingnet, pix2pix])
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_predicts_what_the_network_predicts(format, make, tmp_path):
     needs(format)

@@ -15,6 +15,10 @@ SMALL = {  # each: how it is made, and the loss whose gradients are taken
         # So deep and normalized, it has no seed with steady gradients.
         lambda: None,
     ),
+    "SalGAN generator, light decoder": (
+        lambda: models.SalGANGenerator((32, 48, 3), weights=None, width=1 / 8, decoder="light"),
+        losses.KLD,
+    ),
     "SalGAN discriminator": (
         lambda: models.SalGANDiscriminator((32, 48), width=0.25),
         keras.losses.BinaryCrossentropy,
