@@ -74,7 +74,7 @@ def parse_args(argv):
     parser = training.Parser(__doc__)
     add = parser.add_argument
     names = ["all", *baselines.BASELINES]
-    trained.add_flag(parser, nargs="+", default=[])
+    trained.add_flag(parser, nargs="+", action="extend", default=[])
     add("--epochs", action="store_true", help="score every epoch's generator of the runs")
     add("--predictions", nargs="+", default=[], metavar="DIR", help="folders of predicted maps")
     add("--baseline", nargs="+", default=[], choices=names, metavar="NAME", help=", ".join(names))

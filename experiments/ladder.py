@@ -30,10 +30,10 @@ from keras_saliency.errors import InputError
 
 # The flags of each, and whether an adversary follows.
 RUNGS = {
-    "MSE": ("--content-loss mse --content-downsample 1", False),
-    "BCE": ("--content-loss bce --content-downsample 1", False),
-    "BCE/4": ("--content-loss bce --content-downsample 4", False),
-    "GAN/4": ("--content-loss bce --content-downsample 4", True),
+    "MSE": ("--content-loss mse --set content_downsample=1", False),
+    "BCE": ("--content-loss bce --set content_downsample=1", False),
+    "BCE/4": ("--content-loss bce --set content_downsample=4", False),
+    "GAN/4": ("--content-loss bce --set content_downsample=4", True),
 }
 WITHOUT = {
     "all": ("", False),
@@ -76,7 +76,6 @@ def main(argv=None):
 def parse_args(argv):
     """Its own arguments, and train_salgan.py's flags."""
     parser = training.Parser(__doc__)
-    parser.allow_abbrev = False  # --seed is none of --seeds
     add = parser.add_argument
     add("--output", required=True, metavar="LADDER", help="folder of the runs and the table")
     add("--seeds", type=training.positive, default=3, metavar="N", help="runs of every rung")
@@ -87,7 +86,7 @@ def parse_args(argv):
     args.rungs = [rung for rung in args.all if rung in (args.rungs or args.all)]
     if not args.rungs:
         raise InputError(f"--rungs: some of {', '.join(args.all)}")
-    own = {"--seed", "--run-dir", "--resume", "--content-loss", "--content-downsample"}
+    own = {"--seed", "--run-dir", "--resume", "--content-loss"}
     if taken := sorted(own & {flag.partition("=")[0] for flag in flags}):
         raise InputError(f"{taken[0]} is what the rungs and seeds differ in: leave it out")
     return args, flags

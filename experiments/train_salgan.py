@@ -45,6 +45,7 @@ PAPER = {
     "schedule": "last_fifth",
     "weight_decay": 1e-4,
     "content_loss": "bce",
+    "content_downsample": 4,
     "content_weight": 0.05,
     "encoder_slowdown": 1.0,
     "mirror": False,
@@ -96,7 +97,7 @@ RECIPES = {"synthetic": QUICK, "osie": SMALL, "folder": SMALL}
 CHOICES = {"optimizer": ("adagrad", "adam"), "schedule": ("last_fifth", "cosine")}
 # From and up to where a number makes sense.
 RANGES = {
-    "batch_size": (1, 1e9),
+    **dict.fromkeys(("batch_size", "content_downsample"), (1, 1e9)),
     **dict.fromkeys(("content_epochs", "epochs"), (0, 1e9)),
     **dict.fromkeys(("learning_rate", "weight_decay", "content_weight"), (0, 1e6)),
     **dict.fromkeys(("zoom", "dropout"), (0, 0.99)),
@@ -207,14 +208,7 @@ def parse_args(argv):
     add("--content-epochs", type=training.count, metavar="N", help="epochs of the phase before it")
     known = "bce; light decoder: kld+cc+0.2*nss"
     recipes.add_loss(parser, "--content-loss", default=known, papers="bce")
-    add(
-        "--content-downsample",
-        type=training.positive,
-        default=4,
-        metavar="N",
-        help="the content loss is of maps pooled so many times; 4 is the paper's",
-    )
-    add("--encoder", choices=ENCODERS, default="vgg16", help="vgg16 is the paper's")
+    add("--encoder", choices=ENCODERS, help="vgg16 is the paper's, and the default")
     add(
         "--encoder-weights",
         metavar="auto|imagenet|none|osie|PATH",
@@ -231,7 +225,10 @@ def parse_args(argv):
     parser.set_defaults(content_loss=None)  # the recipe's
     args = training.parse(parser, argv)
     if args.encoder_weights == shipped.NAME:  # of a whole network
+        if args.encoder not in (None, shipped.ENCODER):
+            raise InputError(f"--encoder-weights {shipped.NAME} are of --encoder {shipped.ENCODER}")
         args.encoder, args.decoder = shipped.ENCODER, "light"
+    args.encoder = args.encoder or "vgg16"
     recipes.fill(args, recipe_of(args), CHOICES, RANGES)
     if args.encoder_weights != "none":
         args.width = 1.0  # pretrained weights have their own

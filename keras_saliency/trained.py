@@ -59,5 +59,8 @@ def default_to_the_runs(args: argparse.Namespace, models: list[str]) -> str:
 
 def _model(path):
     if path != shipped.NAME and not stores.is_remote(path) and not os.path.exists(path):
-        raise argparse.ArgumentTypeError(f"no such file or folder: {path}")
+        raise argparse.ArgumentTypeError(
+            f"no such file or folder: {path}; a model is a run's folder, a .keras file, or "
+            f"{shipped.NAME}, which comes with the package"
+        )
     return path

@@ -26,7 +26,9 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, description):
         super().__init__(
-            description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,  # a slip must not be taken for another flag
         )
 
     def error(self, message):
@@ -111,6 +113,11 @@ def add_size(parser: argparse.ArgumentParser, flag: str, meaning: str, **setting
 def parse(arguments: argparse.ArgumentParser, argv=None) -> argparse.Namespace:
     """Reads the command line; with --resume, the run's own arguments are the defaults."""
     args = arguments.parse_args(argv)
+    if args.data_dir and args.data == "synthetic" and not args.resume:
+        raise InputError(
+            "--data-dir is given, but synthetic data lie in no folder: say with --data what it "
+            "holds (your own pictures: --data folder)"
+        )
     if args.resume:
         if not args.run_dir:
             raise InputError("--resume needs the run to go on with: --run-dir DIR")

@@ -80,6 +80,11 @@ def test_a_run_of_another_script_is_not_gone_on_with(tmp_path):
         runs.recorded_arguments(str(tmp_path))
 
 
+def test_a_folder_without_its_datasets_name_is_refused():
+    with pytest.raises(InputError, match="--data-dir is given, but .* --data folder"):
+        training.parse(training.parser("Trains."), ["--data-dir", "mydata"])
+
+
 def test_what_can_be_trained_on_and_what_is_scored():
     assert {"folder", "osie", "pickled", "synthetic"} <= set(loading.DATASETS)
     trained = {data: loading.scored_split(data) for data in loading.DATASETS}
@@ -160,7 +165,7 @@ def test_runs_that_were_trained_on_a_dataset(tmp_path):
     # with weights of its own; JuntingNet's loss is a flag, as its papers differ in it. How often a
     # run is saved is one for all three: it depends on the machine, not on the recipe.
     ("script", "most"),
-    [("train_salgan", 18), ("train_juntingnet", 17), ("train_pix2pix", 16), ("evaluate", 15)],
+    [("train_salgan", 20), ("train_juntingnet", 17), ("train_pix2pix", 16), ("evaluate", 15)],
 )
 def test_a_script_has_few_flags(script, most, monkeypatch, capsys):
     with pytest.raises(SystemExit):

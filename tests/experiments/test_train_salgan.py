@@ -200,7 +200,7 @@ def test_every_encoder_can_be_chosen():
 
 
 def test_the_content_loss_is_a_sum_of_pooled_maps(tmp_path):
-    flags = ["--content-loss", "kld+0.5*cc+0.1*nss", "--content-downsample", "2"]
+    flags = ["--content-loss", "kld+0.5*cc+0.1*nss", "--set", "content_downsample=2"]
     run = train(tmp_path / "run", *flags, "--epochs", "0", "--content-epochs", "1")
     (row,) = metrics(run)
     for begin in ("", "val_"):
@@ -235,5 +235,7 @@ def test_the_light_decoders_recipe(tmp_path):
         assert "decoder16_conv/kernel" not in adam.slowed
         assert adam.slowdown == 0.1
     assert (args.encoder, args.decoder) == ("mobilenet", "light")
+    with pytest.raises(InputError, match="osie are of --encoder mobilenet"):
+        train_salgan.parse_args(["--encoder", "vgg16", "--encoder-weights", "osie"])
     with pytest.raises(InputError, match="dropout is 0 to"):
         train_salgan.parse_args(["--set", "dropout=1"])
