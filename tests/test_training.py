@@ -81,7 +81,7 @@ def test_a_run_of_another_script_is_not_gone_on_with(tmp_path):
 
 
 def test_a_folder_without_its_datasets_name_is_refused():
-    with pytest.raises(InputError, match="--data-dir is given, but .* --data folder"):
+    with pytest.raises(InputError, match=r"--data-dir is given, but .* --data folder"):
         training.parse(training.parser("Trains."), ["--data-dir", "mydata"])
 
 
