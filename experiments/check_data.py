@@ -42,6 +42,7 @@ def main(argv=None):
         raise InputError(findings[0].text)
     of_content, whole = report(args, module, loaded, options)
     findings += of_content
+    findings = list(dict.fromkeys(findings))  # a file of several splits is read for each
     for finding in findings:
         text = finding.text.encode(errors="backslashreplace").decode()  # not every name is text
         print(f"{'wrong' if finding.wrong else 'note'}: {text}")

@@ -5,6 +5,7 @@ command line is answered at once.
 """
 
 import argparse
+import difflib
 import os
 import re
 import sys
@@ -32,7 +33,10 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
+        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        meant = unknown and difflib.get_close_matches(unknown[1], self._option_string_actions, 1)
+        hint = f"; is {meant[0]} meant?" if meant else ""
+        self.exit(2, f"{self.prog}: {message}{hint}\n")
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -151,7 +155,7 @@ def prepare(args: argparse.Namespace):
 
     # What was chosen is what the run records, and resumes with.
     args.precision, reason = devices.choose_precision(args.precision)
-    print(f"precision: {args.precision} ({reason})")
+    print(f"precision: {args.precision} ({'as the run began' if args.resume else reason})")
     keras.config.set_dtype_policy(args.precision)
     keras.utils.set_random_seed(args.seed)
     own = {"data_dir", "run_dir"}

@@ -242,7 +242,8 @@ def _downloaded(build, file, arguments):
         raise InputError(
             f"cannot download the encoder's ImageNet weights ({_first_line(error)}): put "
             f"{os.path.basename(file)} into {os.path.dirname(file)}, or start from random "
-            "weights with --encoder-weights none (weights=None)"
+            "weights with --encoder-weights none (weights=None), or from the trained network that "
+            "comes with the package, --encoder-weights osie"
         ) from error
     finally:
         socket.setdefaulttimeout(patience)
