@@ -227,3 +227,11 @@ def test_of_many_pictures_with_fixations_outside_some_are_named(capsys, monkeypa
         "dropped 8 fixations outside their pictures: 0.png, 1.png, 2.png, 3.png, 4.png and 3 more"
         in capsys.readouterr().out
     )
+
+
+def test_a_misspelled_flag_is_answered_with_the_one_that_is_meant(capsys):
+    for wrong, answer in (("--epochss", "--epochss 3; is --epochs meant?"), ("--zzz", "--zzz 3")):
+        with pytest.raises(SystemExit) as ended:
+            training.parse(training.parser("Trains."), [wrong, "3"])
+        said = capsys.readouterr().err
+        assert ended.value.code == 2 and said.endswith(f"unrecognized arguments: {answer}\n")
