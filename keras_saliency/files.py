@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import glob
+import hashlib
 import io
 import json
 import os
@@ -166,6 +167,19 @@ def _flush(path):
     for each in paths if os.path.isdir(path) else [path]:
         with open(each, "rb") as file:
             os.fsync(file.fileno())
+
+
+def sha256(path: str) -> str:
+    """The SHA-256 of a file, in hexadecimal digits.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_text(folder + "/a.txt", "whole")
+        ...     sha256(folder + "/a.txt")[:8]
+        '5d5766cf'
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(path: str, text: str) -> None:

@@ -24,7 +24,7 @@ def begin(run_dir: str, arguments: dict) -> None:
     name = os.path.basename(os.path.abspath(run_dir))
     summary = summary_v2.hparams_pb(flat(arguments), trial_id=name)
     logs = os.path.join(run_dir, "logs")
-    _write(os.path.join(logs, ARGUMENTS), summary.SerializeToString(), 0)
+    _write(os.path.join(logs, ARGUMENTS), summary.SerializeToString())
     if os.path.exists(os.path.join(logs, SCORES)):
         os.remove(os.path.join(logs, SCORES))
 
@@ -35,7 +35,7 @@ def end(run_dir: str, scores: dict[str, float]) -> None:
     for name, value in scores.items():
         if value == value:
             summary.value.add(tag=f"final/{name}", simple_value=value)
-    _write(os.path.join(run_dir, "logs", SCORES), summary.SerializeToString(), 0)
+    _write(os.path.join(run_dir, "logs", SCORES), summary.SerializeToString())
 
 
 def flat(arguments: dict) -> dict:
@@ -58,12 +58,10 @@ def flat(arguments: dict) -> dict:
     return found
 
 
-def _write(path, summary, step):
+def _write(path, summary):
     events = [
         tf.compat.v1.Event(wall_time=time.time(), file_version="brain.Event:2"),
-        tf.compat.v1.Event(
-            wall_time=time.time(), step=step, summary=tf.compat.v1.Summary.FromString(summary)
-        ),
+        tf.compat.v1.Event(wall_time=time.time(), summary=tf.compat.v1.Summary.FromString(summary)),
     ]
     with (
         event_files.writing(path),

@@ -7,7 +7,6 @@ as without them.
 """
 
 import concurrent.futures
-import hashlib
 import json
 import os
 import struct
@@ -216,7 +215,7 @@ def _write_shard(path, examples, index):
                 values = {"name": example.name.encode(), "stimulus": stimulus.tobytes()}
                 values |= {"density": density.tobytes(), "fixation_map": counts.tobytes()}
                 writer.write(_record(values))
-        return {"sha256": _sha256(temporary), "bytes": os.path.getsize(temporary)}
+        return {"sha256": files.sha256(temporary), "bytes": os.path.getsize(temporary)}
 
 
 def _record(values):
@@ -228,15 +227,10 @@ def _record(values):
     return example.SerializeToString(deterministic=True)
 
 
-def _sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _whole(folder, shard):
     path = os.path.join(folder, shard["file"])
     try:
-        return os.path.getsize(path) == shard["bytes"] and _sha256(path) == shard["sha256"]
+        return os.path.getsize(path) == shard["bytes"] and files.sha256(path) == shard["sha256"]
     except OSError:
         return False
 

@@ -4,7 +4,6 @@ SalGAN's generator with MobileNet (ImageNet's weights, Apache-2.0) and the light
 trained on the 500 training pictures of OSIE. docs/osie_model.md is its card.
 """
 
-import hashlib
 import os
 import tempfile
 from typing import TYPE_CHECKING
@@ -30,8 +29,7 @@ def fill(model: "keras.Model") -> "keras.Model":
         InputError: if the file is not the one that the package came with.
     """
     try:
-        with open(FILE, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = files.sha256(FILE)
     except OSError as error:
         found = f"not to be had ({error.strerror})"
     if found != SHA256:
@@ -57,8 +55,7 @@ def save(model: "keras.Model", path: str) -> str:
         model.save_weights(whole)
         with h5py.File(whole) as source, h5py.File(part, "w") as target:
             source.visititems(lambda name, item: _copy(target, name, item))
-        with open(part, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return files.sha256(part)
 
 
 def _copy(target, name, item):

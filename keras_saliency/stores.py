@@ -6,7 +6,6 @@ from there back, whole.
 
 import contextlib
 import glob
-import hashlib
 import json
 import os
 import posixpath
@@ -124,8 +123,8 @@ def model_digest(model: str) -> str:
     path = os.path.join(model, "model.keras") if os.path.isdir(model) else model
     path = shipped.FILE if model == shipped.NAME else path
     try:
-        with here(path) as file, open(file, "rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+        with here(path) as file:
+            return files.sha256(file)
     except FileNotFoundError as error:
         raise InputError(
             f"no such file: {path}; a model is a finished run or a .keras file"
