@@ -91,8 +91,6 @@ LIGHT = {
     "encoder_slowdown": 0.1,
     "dropout": 0.3,
 }
-# Of `models.encoders.ENCODERS`.
-ENCODERS = "vgg16", "mobilenet", "mobilenetv2", "resnet50", "efficientnetv2b0", "convnext_tiny"
 RECIPES = {"synthetic": QUICK, "osie": SMALL, "folder": SMALL}
 CHOICES = {"optimizer": ("adagrad", "adam"), "schedule": ("last_fifth", "cosine")}
 # From and up to where a number makes sense.
@@ -187,7 +185,9 @@ def train_phases(gan, args, reached, steps, fit):
     """Content phase, then adversarial phase; a resumed run enters where it was cut off."""
     done = reached.epoch if reached else 0
     if not in_adversarial(reached):
-        compile_content(gan, args, steps * args.content_epochs)
+        with gan.distribute_strategy.scope():
+            rule = optimizer(args, steps * args.content_epochs, gan.generator)
+            gan.compile(rule, schedule="content", **common_arguments(args))
         if reached:
             checkpoints.restore(reached.path, gan)
         if done < args.content_epochs:
@@ -206,21 +206,15 @@ def parse_args(argv):
     parser = training.parser(__doc__)
     add = parser.add_argument
     add("--content-epochs", type=training.count, metavar="N", help="epochs of the phase before it")
-    known = "bce; light decoder: kld+cc+0.2*nss"
-    recipes.add_loss(parser, "--content-loss", default=known, papers="bce")
-    add("--encoder", choices=ENCODERS, help="vgg16 is the paper's, and the default")
+    recipes.add_loss(parser, "--content-loss", "bce; light decoder: kld+cc+0.2*nss", papers="bce")
+    add("--encoder", choices=recipes.ENCODERS, help="vgg16 is the paper's, and the default")
     add(
         "--encoder-weights",
         metavar="auto|imagenet|none|osie|PATH",
         help="auto takes imagenet if it can be had, else random weights; none trains everything; "
         "osie goes on from the network that comes with the package",
     )
-    add(
-        "--decoder",
-        choices=("paper", "light"),
-        default="paper",
-        help="light is ours, for small data and fast maps",
-    )
+    add("--decoder", choices=("paper", "light"), default="paper", help="light is ours, and small")
     recipes.add_flags(parser, PAPER)
     parser.set_defaults(content_loss=None)  # the recipe's
     args = training.parse(parser, argv)
@@ -238,8 +232,7 @@ def parse_args(argv):
 def recipe_of(args):
     if args.decoder == "light":
         return LIGHT
-    auto = RECIPES.get(args.data, PAPER)
-    return {"paper": PAPER, "small": SMALL, "auto": auto}[args.recipe]
+    return {"paper": PAPER, "small": SMALL, "auto": RECIPES.get(args.data, PAPER)}[args.recipe]
 
 
 def build_generator(args):
@@ -262,12 +255,6 @@ def build_generator(args):
         print(f"WARNING: the encoder starts from RANDOM weights: {error}")
         args.encoder_weights = "none"
     return generator
-
-
-def compile_content(gan, args, steps):
-    with gan.distribute_strategy.scope():
-        rule = optimizer(args, steps, gan.generator)
-        gan.compile(rule, schedule="content", **common_arguments(args))
 
 
 def compile_adversarial(gan, args, steps):
@@ -293,17 +280,10 @@ def optimizer(args, steps, generator=None, slowdown=1.0):
         return keras.optimizers.Adagrad(
             args.learning_rate, initial_accumulator_value=0.0, epsilon=1e-6
         )
-    rate = args.learning_rate * slowdown
-    schedules = keras.optimizers.schedules
-    schedule = {
-        "last_fifth": lambda: schedules.PiecewiseConstantDecay(
-            [round(0.8 * steps)], [rate, rate / 10]
-        ),
-        "cosine": lambda: schedules.CosineDecay(rate, steps, alpha=0.01),
-    }[args.schedule]()
+    rate = optimizers.SCHEDULES[args.schedule](args.learning_rate * slowdown, steps)
     pretrained = generator is not None and args.encoder_weights != "none"
     slowed = [v.path for v in models.encoder_variables(generator)] if pretrained else []
-    return optimizers.FusedAdam(schedule, slowed=slowed, slowdown=args.encoder_slowdown)
+    return optimizers.FusedAdam(rate, slowed=slowed, slowdown=args.encoder_slowdown)
 
 
 def common_arguments(args):

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_saliency import losses, optimizers, replicas
-from keras_saliency.targets import as_loss, unpack, wanted
+from keras_saliency.targets import as_loss, pooled, unpack, wanted
 from keras_saliency.tensorflow_only import tf
 
 SCHEDULES = ("content", "alternate", "joint")
@@ -106,13 +106,8 @@ class SaliencyGAN(keras.Model):
         Raises:
             ValueError: if an argument is not one of these.
         """
-        if schedule not in SCHEDULES:
-            raise ValueError(f"`schedule` must be one of {SCHEDULES}. Received: {schedule!r}")
-        if discriminator_reduction not in ("mean", "sum"):
-            raise ValueError(
-                '`discriminator_reduction` must be "mean" or "sum". '
-                f"Received: {discriminator_reduction!r}"
-            )
+        _check("schedule", schedule, SCHEDULES)
+        _check("discriminator_reduction", discriminator_reduction, ("mean", "sum"))
         if schedule != "content" and discriminator_optimizer is None:
             raise ValueError(f'schedule="{schedule}" needs a `discriminator_optimizer`.')
         super().compile(optimizer=None, loss=None, jit_compile=jit_compile, **kwargs)
@@ -188,11 +183,9 @@ class SaliencyGAN(keras.Model):
     def test_step(self, data):
         stimulus, targets = unpack(data)
         saliency_map = self.generator(stimulus, training=False)
+        content = self._content(targets, saliency_map)
         # The last batch may be smaller; it counts by its pictures.
-        self.trackers["content_loss"].update_state(
-            self._content(targets, saliency_map) * replicas.count(), ops.shape(stimulus)[0]
-        )
-        self._update_scores(targets, saliency_map)
+        self._show(targets, saliency_map, weight=ops.shape(stimulus)[0], content_loss=content)
         return self._results(["content_loss"])
 
     def _train_content(self, stimulus, targets):
@@ -202,8 +195,7 @@ class SaliencyGAN(keras.Model):
             loss = content + _penalty(self.generator)
             scaled = self.generator_optimizer.scale_loss(loss)
         _step(self.generator_optimizer, self.generator, tape, scaled)
-        self._track(generator_loss=loss, content_loss=content)
-        self._update_scores(targets, saliency_map)
+        self._show(targets, saliency_map, generator_loss=loss, content_loss=content)
 
     def _train_discriminator(self, stimulus, targets):
         # No tape: the generator only supplies the fakes.
@@ -212,20 +204,16 @@ class SaliencyGAN(keras.Model):
             loss, d_real, d_fake = self._discriminator_losses(stimulus, targets, fake)
             scaled = self.discriminator_optimizer.scale_loss(loss)
         _step(self.discriminator_optimizer, self.discriminator, tape, scaled)
-        self._track(discriminator_loss=loss)
-        self._track_probabilities(d_real=d_real, d_fake=d_fake)
-        self._update_scores(targets, fake)
+        self._show(targets, fake, d_real, d_fake, discriminator_loss=loss)
 
     def _train_generator(self, stimulus, targets):
         with tf.GradientTape() as tape:
             fake = self.generator(stimulus, training=True)
             d_fake = ops.cast(self.discriminator([stimulus, fake], training=True), "float32")
-            loss, content, adversarial = self._generator_losses(targets, fake, d_fake)
-            scaled = self.generator_optimizer.scale_loss(loss)
+            found = self._generator_losses(targets, fake, d_fake)
+            scaled = self.generator_optimizer.scale_loss(found["generator_loss"])
         _step(self.generator_optimizer, self.generator, tape, scaled)
-        self._track(generator_loss=loss, content_loss=content, adversarial_loss=adversarial)
-        self._track_probabilities(d_fake=d_fake)
-        self._update_scores(targets, fake)
+        self._show(targets, fake, d_fake=d_fake, **found)
 
     def _train_joint(self, stimulus, targets):
         """The discriminator's step, then the generator's against it, on one and the same map."""
@@ -237,13 +225,10 @@ class SaliencyGAN(keras.Model):
             with generator_tape.stop_recording():
                 _step(self.discriminator_optimizer, self.discriminator, tape, d_scaled)
             judged = ops.cast(self.discriminator([stimulus, fake], training=True), "float32")
-            loss, content, adversarial = self._generator_losses(targets, fake, judged)
-            scaled = self.generator_optimizer.scale_loss(loss)
+            found = self._generator_losses(targets, fake, judged)
+            scaled = self.generator_optimizer.scale_loss(found["generator_loss"])
         _step(self.generator_optimizer, self.generator, generator_tape, scaled)
-        self._track(generator_loss=loss, content_loss=content, adversarial_loss=adversarial)
-        self._track(discriminator_loss=d_loss)
-        self._track_probabilities(d_real=d_real, d_fake=d_fake)
-        self._update_scores(targets, fake)
+        self._show(targets, fake, d_real, d_fake, discriminator_loss=d_loss, **found)
 
     def _discriminator_losses(self, stimulus, targets, fake):
         """The discriminator's loss, and what it says of the real and the fake map."""
@@ -260,34 +245,27 @@ class SaliencyGAN(keras.Model):
         content = self._content(targets, fake)
         adversarial = self.adversarial_loss(ops.ones_like(d_fake), d_fake)
         loss = self.content_weight * content + adversarial + _penalty(self.generator)
-        return loss, content, adversarial
+        return {"generator_loss": loss, "content_loss": content, "adversarial_loss": adversarial}
 
     def _content(self, targets, saliency_map):
         target = wanted(targets, self.content_loss)
-        pool = self.content_downsample
-        if pool > 1:
-            target, saliency_map = keras.tree.map_structure(
-                lambda each: ops.average_pool(ops.cast(each, "float32"), pool, pool),
-                (target, saliency_map),
-            )
+        target, saliency_map = pooled((target, saliency_map), self.content_downsample)
         if self.term_trackers:
             values = self.content_loss.values(target, saliency_map)
             for tracker, value in zip(self.term_trackers, values, strict=True):
                 tracker.update_state(value)
         return self.content_loss(target, saliency_map)
 
-    def _track(self, **values):
-        # Keras' losses come divided by the number of replicas, so that their
-        # gradients add up; what is shown is not.
-        for name, value in values.items():
-            self.trackers[name].update_state(value * replicas.count())
-
-    def _track_probabilities(self, **outputs):
+    def _show(self, targets, saliency_map, d_real=None, d_fake=None, weight=None, **found):
+        """Takes a step's losses, the discriminator's answers and the scores into the means."""
+        for name, value in found.items():
+            # Keras' losses come divided by the number of replicas, so that their
+            # gradients add up; what is shown is not.
+            self.trackers[name].update_state(value * replicas.count(), weight)
         logits = getattr(self.adversarial_loss, "from_logits", False)
-        for name, output in outputs.items():
-            self.trackers[name].update_state(ops.sigmoid(output) if logits else output)
-
-    def _update_scores(self, targets, saliency_map):
+        for name, output in (("d_real", d_real), ("d_fake", d_fake)):
+            if output is not None:
+                self.trackers[name].update_state(ops.sigmoid(output) if logits else output)
         for metric in self.score_metrics:
             metric.update_state(wanted(targets, metric), saliency_map)
 
@@ -320,6 +298,11 @@ class SaliencyGAN(keras.Model):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def _check(name, value, allowed):
+    if value not in allowed:
+        raise ValueError(f"`{name}` must be one of {allowed}. Received: {value!r}")
 
 
 def _step(optimizer, network, tape, scaled_loss):

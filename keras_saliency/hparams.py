@@ -42,16 +42,14 @@ def flat(arguments: dict) -> dict:
     """The arguments that runs are compared by, as numbers, booleans and text.
 
     Example:
-        >>> flat({"size": (96, 128), "augmentation": {"mirror": True}, "limit": None, "resume": 1})
-        {'size': '96x128', 'augmentation.mirror': True, 'limit': 'none'}
+        >>> flat({"size": (96, 128), "mirror": True, "limit": None, "resume": 1})
+        {'size': '96x128', 'mirror': True, 'limit': 'none'}
     """
     found = {}
     for name, value in arguments.items():
         if name in NOT_COMPARED:
             continue
-        if isinstance(value, dict):
-            found |= {f"{name}.{key}": part for key, part in flat(value).items()}
-        elif isinstance(value, (list, tuple)):
+        if isinstance(value, (list, tuple)):
             found[name] = "x".join(map(str, value))
         else:
             found[name] = "none" if value is None else value

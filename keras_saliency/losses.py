@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_saliency import scores
+from keras_saliency.targets import target_of
 
 
 @keras.saving.register_keras_serializable(package="keras_saliency")
@@ -216,14 +217,14 @@ class WeightedSum(keras.losses.Loss):
         self.terms = [(float(weight), loss) for weight, loss in terms]
         if not self.terms or not all(0 < weight < float("inf") for weight, _ in self.terms):
             raise ValueError(f"`terms` must have positive weights. Received: terms={terms!r}")
-        wanted = sorted({_target(loss) for _, loss in self.terms})
+        wanted = sorted({target_of(loss) for _, loss in self.terms})
         self.target = wanted if "fixation_map" in wanted else "density"
 
     def values(self, y_true, y_pred):
         """Each term's values, one a picture, before they are weighted."""
         found = []
         for _, loss in self.terms:
-            target = y_true[_target(loss)] if isinstance(y_true, dict) else y_true
+            target = y_true[target_of(loss)] if isinstance(y_true, dict) else y_true
             value = loss.call(ops.cast(target, self.dtype), ops.cast(y_pred, self.dtype))
             found.append(ops.mean(ops.reshape(value, (ops.shape(value)[0], -1)), -1))
         return found
@@ -276,11 +277,6 @@ def weighted_sum(weights: dict[str, float], options: dict | None = None, **argum
         return named(*weights, **arguments)
     terms = [(weight, named(name, reduction=None)) for name, weight in weights.items()]
     return WeightedSum(terms, **arguments)
-
-
-def _target(loss):
-    """Which map it is held against."""
-    return getattr(loss, "target", "density")
 
 
 def _known(target_distribution):

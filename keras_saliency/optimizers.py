@@ -122,6 +122,15 @@ class LossScale(keras.optimizers.LossScaleOptimizer):
         return replicas.on_all(finite)
 
 
+# How a rate falls over so many steps.
+SCHEDULES = {
+    "last_fifth": lambda rate, steps: keras.optimizers.schedules.PiecewiseConstantDecay(
+        [round(0.8 * steps)], [rate, rate / 10]
+    ),
+    "cosine": lambda rate, steps: keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01),
+}
+
+
 def ready(optimizer, network: keras.Model):
     """The optimizer with its slots built, so that a saved state finds its place.
 

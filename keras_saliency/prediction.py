@@ -17,6 +17,7 @@ from keras_saliency import (  # a model's file may name what is not used here
     metrics,  # noqa: F401
     resizing,
     shipped,
+    stores,
     untrusted,
 )
 from keras_saliency.errors import InputError, reason
@@ -42,7 +43,7 @@ def load(path: str) -> keras.Model:
         from keras_saliency import models
 
         return models.SalGANGenerator(weights=path)
-    file = os.path.join(path, "model.keras") if os.path.isdir(path) else path
+    file = stores.model_file(path)
     if not os.path.isfile(file):
         raise InputError(f"no such file: {file}; a model is a finished run or a .keras file")
     try:

@@ -17,18 +17,19 @@ KINDS = {
 }
 
 
-def _names_of_losses():
-    """Those in `losses.NAMED`: read, as importing it would take Keras' seconds."""
-    text = pathlib.Path(__file__).with_name("losses.py").read_text(encoding="utf-8")
+def _names(module, table):
+    """Those in a module's table: read, as importing it would take Keras' seconds."""
+    text = (pathlib.Path(__file__).parent / module).read_text(encoding="utf-8")
     [names] = [
         node.value.keys
         for node in ast.parse(text).body
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "NAMED"
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == table
     ]
     return tuple(ast.literal_eval(name) for name in names)
 
 
-LOSSES = _names_of_losses()
+LOSSES = _names("losses.py", "NAMED")
+ENCODERS = _names("models/encoders.py", "ENCODERS")
 
 
 def add_flags(parser: argparse.ArgumentParser, recipe: dict) -> None:

@@ -172,11 +172,9 @@ def write_extremes(
         return
     examples = [truths.examples[index] for _, index in chosen]
     drawn = []
-    for (place, index), example, saliency_map in zip(
-        chosen, examples, predict(examples), strict=True
-    ):
+    for (place, index), example, found in zip(chosen, examples, predict(examples), strict=True):
         lines = _lines(rows[index], score, place, len(ranked))
-        maps = (truths.of(index).density[..., None], saliency_map)
+        maps = (truths.of(index).density[..., None], found)
         drawn.append(sheets.Row(lines, pictures.of(example), example.fixations, maps))
     seen = any(len(example.fixations) for example in examples)
     sheets.write(path, drawn, ["fixations" if seen else "stimulus", "density", "prediction"])
@@ -272,10 +270,7 @@ def _first_kernel(model):
 def _operations(model):
     """The model's layers and what lies between them, those of models within it in their place."""
     for operation in getattr(model, "operations", model.layers):
-        if isinstance(operation, keras.Model):
-            yield from _operations(operation)
-        else:
-            yield operation
+        yield from _operations(operation) if isinstance(operation, keras.Model) else [operation]
 
 
 def _columns(count):

@@ -114,14 +114,25 @@ def write_json(path: str, value) -> None:
         files.write_json(temporary, value)
 
 
+def model_file(model: str) -> str:
+    """The file of a model: of a run's folder `model.keras`; "osie" comes with the package.
+
+    Example:
+        >>> model_file("photo.keras"), os.path.basename(model_file("osie"))
+        ('photo.keras', 'salgan_osie.weights.h5')
+    """
+    if model == shipped.NAME:
+        return shipped.FILE
+    return os.path.join(model, "model.keras") if os.path.isdir(model) else model
+
+
 def model_digest(model: str) -> str:
     """The SHA-256 of a model's file, or of the one in a run's folder.
 
     Raises:
         InputError: if it is not there, or cannot be had.
     """
-    path = os.path.join(model, "model.keras") if os.path.isdir(model) else model
-    path = shipped.FILE if model == shipped.NAME else path
+    path = model_file(model)
     try:
         with here(path) as file:
             return files.sha256(file)

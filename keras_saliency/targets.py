@@ -18,7 +18,7 @@ def unpack(data):
 
 def wanted(targets, score):
     """The map that a loss or a metric is held against; of several a dict."""
-    names = getattr(score, "target", "density")
+    names = target_of(score)
     for name in [names] if isinstance(names, str) else names:
         if name not in targets:
             raise ValueError(
@@ -26,6 +26,25 @@ def wanted(targets, score):
                 f"Received: {', '.join(targets)}"
             )
     return targets[names] if isinstance(names, str) else {n: targets[n] for n in names}
+
+
+def pooled(maps, times: int):
+    """Each of some maps, alone or in tuples and dicts, average-pooled so many times."""
+    if times <= 1:
+        return maps
+    return keras.tree.map_structure(
+        lambda each: ops.average_pool(ops.cast(each, "float32"), times, times), maps
+    )
+
+
+def target_of(score) -> str | list[str]:
+    """What a loss or a metric is held against: "density", "fixation_map", or both.
+
+    Example:
+        >>> target_of(keras.losses.MeanSquaredError())
+        'density'
+    """
+    return getattr(score, "target", "density")
 
 
 def as_loss(value):

@@ -30,6 +30,7 @@ LEVELS = [
     {"shipped"},
     {
         "layers",
+        "targets",
         "optimizers",
         "regularizers",
         "scores",
@@ -45,7 +46,6 @@ LEVELS = [
     {
         "folding",
         "losses",
-        "targets",
         "metrics",
         "models",
         "datasets",

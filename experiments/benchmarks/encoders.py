@@ -26,9 +26,8 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from keras_saliency import loading, protocols, training
+from keras_saliency import loading, protocols, recipes, training
 
-ENCODERS = "vgg16", "mobilenet", "mobilenetv2", "resnet50", "efficientnetv2b0", "convnext_tiny"
 PRECISIONS = ("float32", "bfloat16")
 CENTER_BIAS = "center bias"
 SCORES = ("nss", "cc", "kld")
@@ -56,7 +55,14 @@ def main():
 def parse_args(argv=None):
     parser = training.Parser(__doc__)
     add = parser.add_argument
-    add("--encoders", nargs="+", choices=ENCODERS, default=ENCODERS, metavar="NAME", help="of them")
+    add(
+        "--encoders",
+        nargs="+",
+        choices=recipes.ENCODERS,
+        default=recipes.ENCODERS,
+        metavar="NAME",
+        help="of them",
+    )
     add("--repetitions", type=training.positive, default=measuring.REPETITIONS, metavar="N")
     training.add_size(parser, "--size", "of the network's input", default=(192, 256))
     training.add_data(parser, default=None)

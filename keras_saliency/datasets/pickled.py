@@ -1,23 +1,19 @@
 """SALICON as the JuntingNet papers packed it: pictures and densities in one pickle a split."""
 
-import math
 import os
 
 import numpy as np
 
-from keras_saliency import files, progress, untrusted
-from keras_saliency.datasets import unpickling
+from keras_saliency import files, untrusted
+from keras_saliency.datasets import pickled_fields, unpickling
 from keras_saliency.datasets.example import Example, check_split
+from keras_saliency.datasets.pickled_fields import MAPS, PICTURES
 from keras_saliency.errors import InputError
 
 SIGMA = None  # the densities were published as they are
 SPLITS = ("train", "val", "test")
 SCORED = "val"  # "test" may have no densities
 ENDINGS = (".npz", ".pkl", ".pickle")  # the first that is there is read
-
-# Field of a pickle's entry -> array of the converted file.
-PICTURES = {"X": "images", "X_original": "original_images"}
-MAPS = {"y": "densities", "y_original": "original_densities"}
 
 
 def load(data_dir: str, split: str = "train", limit: int | None = None) -> list[Example]:
@@ -179,7 +175,7 @@ def _entries(path):
             for entry in found
         ]
     columns = found if isinstance(found, (list, tuple)) and len(found) in (1, 2) else (found,)
-    arrays = [_array(column) for column in columns if column is not None]
+    arrays = [pickled_fields.array(column) for column in columns if column is not None]
     if not arrays or any(a.dtype.kind not in "buif" or a.ndim < 2 for a in arrays):
         raise InputError(
             f"{path} holds neither a list of dicts with X and y nor a tuple of arrays X and y"
@@ -189,15 +185,6 @@ def _entries(path):
     if len({len(array) for array in arrays}) > 1:
         raise InputError(f"{path} holds {len(arrays[0])} pictures and {len(arrays[1])} maps")
     return [dict(zip("Xy", fields, strict=False)) for fields in zip(*arrays, strict=True)]
-
-
-def _array(field):
-    """An array, or a list of some, as one; of anything else, which may be endless, an empty one."""
-    several = isinstance(field, (list, tuple)) and all(hasattr(f, "__array__") for f in field)
-    try:
-        return np.asarray(field) if several or hasattr(field, "__array__") else np.empty(0)
-    except ValueError:  # uneven
-        return np.empty(0)
 
 
 def _text(text):
@@ -218,17 +205,8 @@ def _arrays(entries, path, limit=None, whole=True):
     if found.issuperset(originals):
         keys = [*keys, *originals] if whole else originals
     for key in keys:
-        lay_out, scaled = (_picture, _gray_levels) if key in PICTURES else (_map, _unit)
-        extent = _check(entries, key, lay_out, path)
-        bar = progress.Bar(len(arrays["names"]), f"of {key}")
-        stack = None
-        for i in range(len(arrays["names"])):
-            field = scaled(lay_out(entries[i].pop(key)), *extent)
-            if stack is None:
-                stack = np.empty((len(arrays["names"]), *field.shape), field.dtype)
-            stack[i] = field
-            bar.update(i + 1)
-        arrays[{**PICTURES, **MAPS}[key]] = stack
+        name = {**PICTURES, **MAPS}[key]
+        arrays[name] = pickled_fields.stacked(entries, key, len(arrays["names"]), path)
     return arrays
 
 
@@ -247,70 +225,3 @@ def _names(entries):
         stems.add(unique)
         names.append(unique + ending)
     return names
-
-
-def _check(entries, key, lay_out, path):
-    """The smallest and the largest value in all entries' field; raises if one is no field."""
-    low, high, first = math.inf, -math.inf, None
-    for number, entry in enumerate(entries, start=1):
-        where = f"{path}, entry {number} of {len(entries)}"
-        if key not in entry:
-            raise InputError(f"{where} has no {key}")
-        entry[key] = _array(entry[key])
-        shape, field = entry[key].shape, lay_out(entry[key])
-        if field is None or field.dtype.kind not in "buif" or not field.size:
-            wanted = f"an array {'3 x ' if key in PICTURES else ''}height x width"
-            raise InputError(
-                f"{where}: {key} must be numbers, an array {wanted}. Received shape: {shape}"
-            )
-        first = first or field.shape
-        if field.shape != first:
-            raise InputError(f"{where}: {key} has another size than those before it")
-        ends = float(field.min()), float(field.max())
-        if not np.isfinite(ends).all():
-            raise InputError(f"{where}: {key} has values that are not finite (NaN or infinity)")
-        low, high = min(low, ends[0]), max(high, ends[1])
-    _check_range(low, high, key, path)
-    return low, high
-
-
-def _check_range(low, high, key, path):
-    """Resizing may have overshot a little."""
-    top = 1 if high <= 2 else 255
-    expected = "0 to 1, 0 to 255" + (", -1 to 1" if key in MAPS else "")
-    if key in PICTURES:
-        fits = -0.05 * top <= low and high <= 1.05 * top
-    else:
-        fits = low >= -0.05 * high or (-1.05 <= low <= -0.5 and high <= 1.05)
-    if not fits:
-        raise InputError(f"{path}: {key} has values of {low:g} to {high:g}; expected {expected}")
-
-
-def _picture(values):
-    """`(height, width, 1 or 3)` of any order of channels, or None."""
-    values = values[None] if values.ndim == 2 else values
-    if values.ndim == 3 and values.shape[0] in (1, 3):
-        return values.transpose(1, 2, 0)
-    return values if values.ndim == 3 and values.shape[2] in (1, 3) else None
-
-
-def _map(values):
-    """`(height, width)`, or None; a flat one is square."""
-    values = values.squeeze()
-    if values.ndim == 1 and values.size and math.isqrt(values.size) ** 2 == values.size:
-        values = values.reshape(math.isqrt(values.size), -1)
-    return values if values.ndim == 2 else None
-
-
-def _gray_levels(values, low, high):
-    """uint8 `(height, width, 3)`."""
-    scale = 1 if values.dtype.kind in "iu" or high > 2 else 255
-    levels = np.round(values.astype("float32") * scale).clip(0, 255).astype("uint8")
-    return np.broadcast_to(levels, (*levels.shape[:2], 3))
-
-
-def _unit(values, low, high):
-    """float32, smallest possible value 0 and largest 1; zero where nobody looked."""
-    values = values.astype("float32") + (1 if low < -0.5 else 0)
-    values = values.clip(0)
-    return values / (values.max() or 1)

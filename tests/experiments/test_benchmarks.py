@@ -159,7 +159,7 @@ def test_encoders_are_compared_with_the_papers():
 
     from keras_saliency.models.encoders import ENCODERS
 
-    assert tuple(ENCODERS) == encoders.ENCODERS
+    assert encoders.parse_args([]).encoders == tuple(ENCODERS)
     args = encoders.parse_args(["--encoders", "vgg16", "resnet50", "--data", "synthetic"])
     facts = {name: {"parameters": 2_500_000, "bytes": 10_000_000} for name in args.encoders}
     times = {

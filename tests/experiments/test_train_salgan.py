@@ -13,7 +13,7 @@ import tensorflow as tf
 import train_salgan
 from run_folders import assert_same_weights, cut_off, metrics
 
-from keras_saliency import models
+from keras_saliency import models, recipes
 from keras_saliency.datasets import synthetic
 from keras_saliency.errors import InputError
 
@@ -195,7 +195,7 @@ def test_auto_says_loudly_that_the_encoder_is_random(monkeypatch, capsys):
 def test_every_encoder_can_be_chosen():
     from keras_saliency.models import encoders
 
-    assert tuple(encoders.ENCODERS) == train_salgan.ENCODERS
+    assert tuple(encoders.ENCODERS) == recipes.ENCODERS
     assert train_salgan.parse_args(["--encoder", "convnext_tiny"]).encoder == "convnext_tiny"
 
 
