@@ -231,7 +231,7 @@ def optimizer(args, steps, times=1.0):
 def callbacks_of(args, run_dir, gan, monitored, validation, test, sigma):
     import keras
 
-    from keras_saliency import callbacks
+    from keras_saliency import callbacks, console
 
     predictions = os.path.join(run_dir, "predictions")
 
@@ -249,7 +249,7 @@ def callbacks_of(args, run_dir, gan, monitored, validation, test, sigma):
         "monitored": (monitored, validation),
     }
     return [
-        callbacks.Losses(args.show_every),
+        console.Losses(args.show_every),
         *runs.callbacks(run_dir, "pix2pix", test, sigma, **cadence, log_every=args.show_every),
         callbacks.Predictions(gan.generator, monitored[:SHOWN], predictions, args.save_every),
         *([keras.callbacks.LambdaCallback(on_epoch_end=draw)] if chief else []),

@@ -35,6 +35,7 @@ _SUBMODULES = (
     "choosing",
     "classical",
     "comparison",
+    "console",
     "cropping",
     "datasets",
     "densities",

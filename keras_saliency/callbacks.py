@@ -1,7 +1,6 @@
 """What is written while a run trains: metrics.csv, panels, maps, generators, checkpoints."""
 
 import os
-import sys
 import time
 
 import keras
@@ -38,29 +37,6 @@ class NaNGuard(keras.callbacks.Callback):
             if name.endswith("loss") and not np.isfinite(value):
                 when = "in" if self.model.steps_per_execution == 1 else "by"
                 raise FloatingPointError(f"{name} became {value} {when} batch {batch + 1}")
-
-
-class Losses(keras.callbacks.Callback):
-    """Prints the losses every so many iterations, the mean since the epoch began.
-
-    Args:
-        every: int, iterations; they are counted through the epochs.
-    """
-
-    def __init__(self, every: int):
-        super().__init__()
-        self.every = every
-        self.done = 0
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.done = epoch * self.params["steps"]
-
-    def on_train_batch_end(self, batch, logs=None):
-        iteration = self.done + batch + 1
-        if iteration % self.every == 0:
-            shown = ", ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
-            begin = "\n" if sys.stdout.isatty() else ""  # not on the progress bar's line
-            print(f"{begin}iteration {iteration}: {shown}", flush=True)
 
 
 class MetricsCSV(keras.callbacks.Callback):

@@ -191,12 +191,13 @@ def callbacks(
             "epoch": each epoch's alone.
         minutes: float, between two checkpoints inside an epoch.
     """
-    from keras_saliency import board, event_files
+    from keras_saliency import board, console, event_files
     from keras_saliency import callbacks as ours
 
     logs, drawn = os.path.join(run_dir, "logs"), os.path.join(run_dir, "pictures")
     return [
         ours.NaNGuard(),
+        console.TimeLeft(),
         ours.MetricsCSV(os.path.join(run_dir, "metrics.csv"), phase),
         event_files.Scalars(logs, log_every),
         ours.Panels(

@@ -237,12 +237,13 @@ def _writes(callback):
     """Whether it writes or prints, and training goes the same way without it."""
     import keras
 
-    from keras_saliency import board, event_files
+    from keras_saliency import board, console, event_files
     from keras_saliency import callbacks as ours
 
     theirs = keras.callbacks
     kinds = (
-        *(ours.Losses, ours.MetricsCSV, ours.Panels, ours.Predictions, ours.Generators),
+        *(console.Losses, console.TimeLeft),
+        *(ours.MetricsCSV, ours.Panels, ours.Predictions, ours.Generators),
         *(ours.Checkpoints, event_files.Scalars, theirs.TensorBoard, theirs.ModelCheckpoint),
         *(board.PictureScores, board.Animation, board.Profile),
         *(theirs.CSVLogger, theirs.ProgbarLogger, theirs.RemoteMonitor),

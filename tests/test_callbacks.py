@@ -150,13 +150,6 @@ def test_panels_every_so_many_epochs_of_the_model_that_is_shown(tmp_path, monkey
     assert seen == [shown, shown]
 
 
-def test_losses_are_shown_by_iterations_counted_through_the_epochs(capsys):
-    fit(network(), 4, [callbacks.Losses(3)], initial_epoch=1)  # two steps an epoch
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["iteration 3", "iteration 6"]
-    assert all("loss " in line for line in lines)
-
-
 @pytest.mark.parametrize(("at_once", "when"), [(1, "in batch 2"), (3, "by batch 3")])
 def test_a_loss_that_is_not_finite_stops_the_run_before_it_is_saved(tmp_path, at_once, when):
     model = network()

@@ -82,6 +82,7 @@ LEVELS = [
     {"evaluation", "event_files", "prediction", "checkpoints", "export", "reports"},
     {
         "callbacks",
+        "console",
         "early_stopping",
         "mending",
         "tables",

@@ -12,7 +12,7 @@ import tensorflow as tf
 from checks import refused
 
 from keras_saliency import callbacks as ours
-from keras_saliency import early_stopping, optimizers, strategies, training
+from keras_saliency import console, early_stopping, optimizers, strategies, training
 from keras_saliency.sharing import ALONE
 
 # Whether in bfloat16: of losses, of scores, and of how the weights move. The maps of a network
@@ -131,7 +131,8 @@ def test_only_the_chief_has_callbacks_that_write_and_all_have_those_that_steer(t
     path = str(tmp_path / "file")
     theirs = keras.callbacks
     writing = [
-        ours.Losses(1), ours.MetricsCSV(path, ""), ours.Panels([], 1.0, path, path),
+        console.Losses(1), console.TimeLeft(), ours.MetricsCSV(path, ""),
+        ours.Panels([], 1.0, path, path),
         ours.Predictions(None, [], path, 1), ours.Generators(path, 1), ours.Checkpoints(path, ""),
         theirs.TensorBoard(path), theirs.ModelCheckpoint(path + ".keras"), theirs.CSVLogger(path),
         theirs.ProgbarLogger(), theirs.RemoteMonitor(),

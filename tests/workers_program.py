@@ -67,7 +67,7 @@ def alternate(strategy):
 
 def main(run_dir, epochs, killed_at, *flags):
     sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "experiments"))
-    from keras_saliency import callbacks, strategies
+    from keras_saliency import callbacks, console, strategies
 
     steps, begun, begin = [], [], strategies.begin
 
@@ -76,7 +76,7 @@ def main(run_dir, epochs, killed_at, *flags):
         if len(steps) == int(killed_at):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    callbacks.Losses.on_train_batch_end = callbacks.NaNGuard.on_train_batch_end = count
+    console.Losses.on_train_batch_end = callbacks.NaNGuard.on_train_batch_end = count
     strategies.begin = lambda name: begun.append(begin(name)) or begun[0]
     train(run_dir, epochs, "--strategy", "multiworker", *flags)
     _, index = strategies.cluster()

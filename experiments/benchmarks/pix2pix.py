@@ -67,7 +67,7 @@ def measure_ours(what, precision, folder):
     training.load_tensorflow()
     import keras
 
-    from keras_saliency import callbacks, kernels, pipeline
+    from keras_saliency import callbacks, console, kernels, pipeline
     from keras_saliency.datasets import synthetic
 
     keras.config.set_dtype_policy(PRECISIONS[precision])
@@ -79,7 +79,7 @@ def measure_ours(what, precision, folder):
     board = keras.callbacks.TensorBoard(folder, write_graph=False, update_freq=500)
     fused = mock.patch.object(kernels, "can_normalize_instances", lambda *_: False)
     with fused if what == UNFUSED else contextlib.nullcontext():
-        watching = [callbacks.NaNGuard(), callbacks.Losses(500), board]
+        watching = [callbacks.NaNGuard(), console.Losses(500), board]
         measuring.answer_epochs(gan, data, STEPS, pictures, watching)
 
 
