@@ -130,7 +130,7 @@ def predict(args, sources, written, settings):
 
     count = inputs.count(sources, args.every)
     model = load(args, count)
-    there, problems, done, started = [], [], 0, time.monotonic()
+    there, problems, done, last, started = [], [], 0, "", time.monotonic()
 
     def wanted(name):
         if args.resume and written.done(name):
@@ -143,9 +143,10 @@ def predict(args, sources, written, settings):
     try:
         if not args.resume:
             written.begin(settings)
-        for _, error in prediction.each(model, frames, written.write, args.fit):
+        for picture, error in prediction.each(model, frames, written.write, args.fit):
             problems += [error] if error else []
             done += not error
+            last = last if error else picture.name
             bar.update(len(there) + done + len(problems))
     except OSError as error:
         raise InputError(
@@ -157,12 +158,14 @@ def predict(args, sources, written, settings):
         sys.exit(130)
     finally:
         bar.close()
-    report(args.output, done, time.monotonic() - started, there, problems)
+    rate = f"{done / (time.monotonic() - started):.1f} a second"
+    files = f", as {', '.join(written.paths(last).values())}" if last else ""
+    report(f"{args.output}: {counted(done, 'picture')}, {rate}{files}", there, problems)
 
 
-def report(output, done, seconds, there, problems):
-    said = f"; {counted(len(there), 'frame')} had been done already" if there else ""
-    print(f"{output}: {counted(done, 'picture')}, {done / seconds:.1f} a second{said}")
+def report(said, there, problems):
+    there = f"; {counted(len(there), 'frame')} had been done already" if there else ""
+    print(f"{printable(said)}{there}")
     if problems:
         listed = "\n  ".join(printable(str(problem)) for problem in problems)
         print(f"{len(problems)} could not be predicted:\n  {listed}", file=sys.stderr)

@@ -48,7 +48,7 @@ def test_a_folder(photos, model_path, capsys):
     assert written() == ["a.png", "deep/b.png", "deep/er/c.png"]
     said = capsys.readouterr().out
     assert "3 files to predict; passed over: 1 .txt" in said
-    assert "maps: 3 pictures" in said
+    assert "maps: 3 pictures, " in said and said.endswith("as maps/deep/er/c.png\n")
     model = prediction.load(model_path)
     for name, size in SIZES.items():
         stimulus = pictures.read(f"photos/{name}")
@@ -258,6 +258,7 @@ def test_two_pictures_of_one_name(photos, model_path):
         ([], ["INPUT"]),
         (["nowhere.jpg"], ["no such file or folder: nowhere.jpg"]),
         (["photos", "--model", "nowhere"], ["no such file or folder: nowhere"]),
+        (["photos", "--model", "photos"], ["photos is no run", "no model.keras"]),
         (["photos", "--write", "gif"], ["gif", "side-by-side"]),
         (["photos", "--every", "0"], ["--every"]),
         (["photos", "--alpha", "2"], ["--alpha", "wanted a number from 0 to 1, got 2"]),
@@ -274,7 +275,7 @@ def test_two_pictures_of_one_name(photos, model_path):
 )
 def test_a_mistake_at_the_keyboard(photos, arguments, words):
     script = pathlib.Path(predict.__file__)
-    flags = ["--output", "maps", "--model", "photos", *arguments]
+    flags = ["--output", "maps", *arguments]
     done = subprocess.run(
         [sys.executable, str(script), *flags], capture_output=True, text=True, cwd="."
     )
