@@ -139,7 +139,13 @@ def _light(features, width, regularizer):
             seen = [x, conv(seen, filters // 2, 1, f"decoder{times}_skip")]
             seen = layers.Concatenate(name=f"decoder{times}_beside")(seen)
         x = conv(seen, filters, 3, f"decoder{times}_conv")
-    x = layers.Conv2D(1, 1, kernel_regularizer=regularizer, name="logits")(x)
+    # Dark at first, as most of a density is, whatever the features: from 0.5 and features of
+    # hundreds, MSE drives all logits so far down that the sigmoid has no gradient any more.
+    x = layers.Conv2D(
+        1, 1, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        bias_initializer=keras.initializers.Constant(-3.0),
+        kernel_regularizer=regularizer, name="logits",
+    )(x)  # fmt: skip
     return layers.UpSampling2D(
         4, interpolation="bilinear", dtype="float32", name="decoder_enlarged"
     )(x)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_saliency import models
 from keras_saliency.errors import InputError
@@ -47,6 +48,25 @@ def test_every_skip_counts():
         kernel.assign(0 * kept)
         assert np.abs(np.asarray(model(stimulus)) - before).max() > 1e-4, name
         kernel.assign(kept)
+
+
+def test_two_epochs_are_enough_for_a_random_encoders_statistics():
+    """As Keras makes depthwise kernels, what the first normalizations see is a thousandth of 1."""
+    keras.utils.set_random_seed(0)
+    model = light("mobilenet", (32, 32), width=0.25)
+    stimuli = np.random.default_rng(0).uniform(0, 255, (8, 32, 32, 3)).astype("float32")
+    step = tf.function(lambda: model(stimuli, training=True))
+    for _ in range(2 * 62):  # of 500 pictures, by 8
+        trained = np.asarray(step())
+    assert np.corrcoef(trained.ravel(), np.asarray(model(stimuli)).ravel())[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("encoder", ["vgg16", "mobilenet"])
+def test_maps_are_dark_at_first(encoder):
+    keras.utils.set_random_seed(0)
+    stimuli = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3)).astype("float32")
+    saliency_maps = np.asarray(light(encoder)(stimuli))
+    assert 0.01 < saliency_maps.min() < saliency_maps.max() < 0.2
 
 
 def test_maps_are_float32_where_the_layers_are_not():
