@@ -19,6 +19,7 @@ other trainings.
 """
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -93,13 +94,14 @@ def parse_args(argv):
 
 
 def check_flags(output, flags):
-    """Notes what the runs are begun with; another time it must be the same.
+    """Notes what the runs are begun with; once there is one, it must be the same.
 
     Raises:
         InputError: if it is not.
     """
     path = os.path.join(output, "ladder.json")
-    if not os.path.isfile(path):
+    runs = pathlib.Path(output).glob("*/seed_*/config.json")  # none, if the flags were wrong
+    if not os.path.isfile(path) or not any(runs):
         files.write_json(path, flags)
     elif (begun := untrusted.read_json(path)) != flags:
         raise InputError(f"{output} was begun with {' '.join(begun)}: give the same, or another")

@@ -148,3 +148,7 @@ def test_a_run_that_fails_ends_the_ladder(tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as end:
         climb(tmp_path)
     assert end.value.code == 2
+    # What was wrong with the flags does not bind the next ones: nothing was begun.
+    with pytest.raises(SystemExit):
+        climb(tmp_path, "--limit", "3")
+    assert json.loads((tmp_path / "ladder.json").read_text()) == ["--limit", "3"]
