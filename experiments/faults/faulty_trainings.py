@@ -85,7 +85,8 @@ class Trainings:
         stopping._state.asked, stopping._state.seen = None, False
         stopping.listen()
         status = 0
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        progress = io.TextIOWrapper(io.BytesIO(), "utf-8")  # which is no answer to a fault
+        with contextlib.redirect_stdout(progress), contextlib.redirect_stderr(said):
             try:
                 training.run(lambda: self._main(run_dir, step, act))
             except SystemExit as done:

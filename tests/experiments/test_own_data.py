@@ -87,7 +87,7 @@ def test_fixations_to_a_scored_model(looked, tmp_path, capsys):
     assert "folder all, 13 pictures" in said and "sigma 6 px" in said
 
     other = tmp_path / "other"
-    other.mkdir()
+    (other / "epochs").mkdir(parents=True)
     config["arguments"]["pixels_per_degree"] = 5
     (other / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="differ in their --pixels-per-degree"):
