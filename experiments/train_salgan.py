@@ -92,7 +92,7 @@ LIGHT = {
     "dropout": 0.3,
 }
 RECIPES = {"synthetic": QUICK, "osie": SMALL, "folder": SMALL}
-CHOICES = {"optimizer": ("adagrad", "adam"), "schedule": ("last_fifth", "cosine")}
+CHOICES = {"optimizer": ("adagrad", "adam"), "schedule": recipes.SCHEDULES}
 # From and up to where a number makes sense.
 RANGES = {
     **dict.fromkeys(("batch_size", "content_downsample"), (1, 1e9)),

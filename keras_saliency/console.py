@@ -35,13 +35,9 @@ class TimeLeft(keras.callbacks.Callback):
     What is measured begins after the first step, in which TensorFlow builds its graphs.
     """
 
-    def __init__(self):
-        super().__init__()
+    def on_train_begin(self, logs=None):
         self.begun, self.behind = None, 0  # when, and how many steps were done of the epoch
         self.said = False
-
-    def on_train_begin(self, logs=None):
-        self.begun, self.said = None, False
         print("the first step takes longest: TensorFlow builds its graphs", flush=True)
 
     def on_train_batch_end(self, batch, logs=None):

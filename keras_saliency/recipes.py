@@ -29,7 +29,8 @@ def _names(module, table):
 
 
 LOSSES = _names("losses.py", "NAMED")
-ENCODERS = _names("models/encoders.py", "ENCODERS")
+ENCODERS = ("vgg16", *_names("models/encoders.py", "APPLICATIONS"))
+SCHEDULES = _names("optimizers.py", "SCHEDULES")
 
 
 def add_flags(parser: argparse.ArgumentParser, recipe: dict) -> None:

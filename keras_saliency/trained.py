@@ -63,14 +63,10 @@ def _model(path):
             f"no such file or folder: {path}; a model is a run's folder, a .keras file, or "
             f"{shipped.NAME}, which comes with the package"
         )
-    if os.path.isdir(path) and not any(map(os.path.exists, _of_a_run(path))):
+    lacks = os.path.isdir(path) and not os.path.exists(stores.model_file(path))
+    if lacks and not os.path.exists(os.path.join(path, "epochs")):  # evaluate.py --epochs takes it
         raise argparse.ArgumentTypeError(
             f"{path} is no run: it has no model.keras, which training writes at its end (--resume "
             "goes on with one that was cut off)"
         )
     return path
-
-
-def _of_a_run(folder):
-    """What tells that a folder is a run's: its model, or while it trains those of its epochs."""
-    return [os.path.join(folder, name) for name in ("model.keras", "epochs")]

@@ -21,6 +21,7 @@ from PIL import Image
 
 from keras_saliency import (
     checkpoints,
+    console,
     datasets,
     files,
     metrics,
@@ -85,8 +86,7 @@ class Trainings:
         stopping._state.asked, stopping._state.seen = None, False
         stopping.listen()
         status = 0
-        progress = io.TextIOWrapper(io.BytesIO(), "utf-8")  # which is no answer to a fault
-        with contextlib.redirect_stdout(progress), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             try:
                 training.run(lambda: self._main(run_dir, step, act))
             except SystemExit as done:
@@ -118,6 +118,8 @@ class Trainings:
             minutes=0.0,
             final=self.final,
         )
+        # What it says is no answer to a fault.
+        written = [each for each in written if not isinstance(each, console.TimeLeft)]
         resuming.fit(
             self.model, batches, first.epoch, EPOCHS, [*written, At(step, act)], reached,
             steps_per_epoch=STEPS, shuffle=False, verbose=0,

@@ -168,14 +168,9 @@ def application(
     return features if len(ends) > 1 else [features]
 
 
-# By their names on the command line, which `recipes.ENCODERS` reads.
 ENCODERS = {
     "vgg16": vgg16,
-    "mobilenet": functools.partial(application, "mobilenet"),
-    "mobilenetv2": functools.partial(application, "mobilenetv2"),
-    "resnet50": functools.partial(application, "resnet50"),
-    "efficientnetv2b0": functools.partial(application, "efficientnetv2b0"),
-    "convnext_tiny": functools.partial(application, "convnext_tiny"),
+    **{name: functools.partial(application, name) for name in APPLICATIONS},
 }
 
 

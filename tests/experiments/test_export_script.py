@@ -89,8 +89,9 @@ def test_what_is_no_generator_is_refused(run, tmp_path):
 
 def test_a_missing_package_is_said_before_anything_is_loaded(run, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    (tmp_path / "epochs").mkdir()  # a run's, that has no model
     refused(
-        lambda: export(run, tmp_path / "1", "--format", "litert"),
+        lambda: export(tmp_path, tmp_path / "1", "--format", "litert"),
         "litert needs ai_edge_litert: pip install 'keras_saliency[litert]'",
     )
 

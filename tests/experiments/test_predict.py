@@ -275,7 +275,7 @@ def test_two_pictures_of_one_name(photos, model_path):
 )
 def test_a_mistake_at_the_keyboard(photos, arguments, words):
     script = pathlib.Path(predict.__file__)
-    flags = ["--output", "maps", *arguments]
+    flags = ["--output", "maps", "--model", "photos/a.jpg", *arguments]
     done = subprocess.run(
         [sys.executable, str(script), *flags], capture_output=True, text=True, cwd="."
     )

@@ -134,7 +134,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_done(
 def test_an_output_that_is_a_file(photos):
     pathlib.Path("maps").write_text("precious")
     with pytest.raises(InputError, match="maps is no folder"):
-        run("osie", "photos")  # before the model is looked at
+        run("photos/a.jpg", "photos")  # before the model, which is none, is looked at
     assert pathlib.Path("maps").read_text() == "precious"
 
 
